@@ -1,0 +1,207 @@
+import ByteKit
+package import MQTTWire
+
+/// Whether a will leaves when a connection ends.
+enum WillFate { case send, drop }
+
+extension BrokerCore {
+    mutating func dispatch(_ packet: Packet, _ frame: Span<UInt8>, _ connection: Connection) throws(MQTTFault) {
+        guard connection.stage == .connected else {
+            guard connection.stage == .opened, case .connect(let connect) = packet else {
+                throw .unexpectedPacket(PacketType(of: frame))
+            }
+            return self.connect(connect, frame, connection)
+        }
+        switch packet {
+        case .publish(let publish): try self.publish(publish, frame, connection)
+        case .puback(let ack): acknowledged(ack, connection)
+        case .subscribe(let subscribe): self.subscribe(subscribe, frame, connection)
+        case .unsubscribe(let unsubscribe): self.unsubscribe(unsubscribe, frame, connection)
+        case .pingreq: send(Reply.pong, to: connection)
+        case .disconnect(let disconnect): try goodbye(disconnect, frame, connection)
+        default: throw .unexpectedPacket(PacketType(of: frame))
+        }
+    }
+
+    private mutating func connect(
+        _ connect: Connect, _ frame: Span<UInt8>, _ connection: Connection
+    ) {
+        connection.version = connect.version
+        connection.stage = .authenticating
+        connection.isAuthenticating = true
+        var clientID = frame.slice(connect.clientID).copy()
+        if clientID.isEmpty, connect.version == .v311, connect.cleanStart == false {
+            return refuse(connection, .clientIdentifierNotValid, "a client without identifier asked for a kept session")
+        }
+        if connect.version == .v5, connect.properties.range(.authenticationMethod, in: frame) != nil {
+            return refuse(connection, .badAuthenticationMethod, "the client asked for enhanced authentication")
+        }
+        if let will = connect.will {
+            guard will.qos <= .atLeastOnce else {
+                return refuse(connection, .qosNotSupported, "the client's will has QoS 2")
+            }
+            connection.will = message(of: will, in: frame, now: now)
+        }
+        connection.opening = Opening(connect, frame, isAssigned: clientID.isEmpty)
+        if clientID.isEmpty { clientID = Array("auto-\(UInt64.random(in: .min ... .max))".utf8) }
+        connection.opening?.clientID = clientID
+        step(
+            .authenticate(
+                connection,
+                Credentials(
+                    clientID: clientID, userName: connect.userName.map { frame.slice($0).copy() },
+                    password: connect.password.map { frame.slice($0).copy() },
+                    certificateThing: connection.certificateThing)))
+    }
+
+    /// The client is who it says: its session begins or goes on.
+    package mutating func authenticated(_ connection: Connection, as principal: Principal, now: Int64) {
+        self.now = now
+        guard connection.stage == .authenticating, let opening = connection.opening else { return }
+        connection.opening = nil
+        let willTopic = connection.will?.topic
+        if let willTopic, !policy.mayPublish(principal, topic: willTopic.span) {
+            return refuse(connection, .notAuthorized, "the will's topic is not the client's to publish")
+        }
+        let key = Session.key(principal, clientID: opening.clientID)
+        if let other = sessions[key]?.connection {
+            end(other, reason: .sessionTakenOver, will: .send)
+        }
+        let resumed = opening.cleanStart ? nil : sessions[key]
+        if resumed == nil, let old = sessions[key] { drop(old) }
+        let session = resumed ?? Session(key: key, principal: principal, clientID: opening.clientID, expirySeconds: 0)
+        session.expirySeconds = min(opening.expirySeconds, Self.longestExpiry)
+        session.endedAt = nil
+        session.connection = connection
+        sessions[key] = session
+        recordSession(session)
+        open(connection, session, opening, resumed == nil ? .absent : .present)
+    }
+
+    private mutating func open(
+        _ connection: Connection, _ session: Session, _ opening: Opening, _ presence: SessionPresence
+    ) {
+        connection.session = session
+        connection.stage = .connected
+        connection.isAuthenticating = false
+        connection.window = min(Int(opening.receiveMaximum), 100)
+        connection.packetLimit = Int(opening.packetLimit)
+        var keepAlive = opening.keepAliveSeconds
+        if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
+        connection.keepAliveSeconds = keepAlive
+        send(
+            Reply.accepted(
+                opening, version: connection.version, session: session, presence: presence,
+                keepAlive: keepAlive == opening.keepAliveSeconds ? nil : keepAlive),
+            to: connection)
+        notePresence(session, isConnected: true, connection)
+        session.rewind()
+        feed(session)
+    }
+
+    /// The client is not let in.
+    package mutating func refuse(_ connection: Connection, _ reason: ReasonCode, _ why: String) {
+        guard connection.stage == .authenticating else { return }
+        counters.refused += 1
+        step(.refused(connection, reason: why))
+        send(Reply.refused(reason, version: connection.version), to: connection)
+        connection.will = nil
+        finish(connection, will: .drop)
+    }
+
+    private mutating func goodbye(
+        _ disconnect: Disconnect, _ frame: Span<UInt8>, _ connection: Connection
+    ) throws(MQTTFault) {
+        if connection.version == .v5, let session = connection.session,
+            let seconds = disconnect.properties.u32(.sessionExpiryInterval, in: frame)
+        {
+            guard session.isPersistent || seconds == 0 else { throw .propertyValue(.sessionExpiryInterval) }
+            session.expirySeconds = min(seconds, Self.longestExpiry)
+            recordSession(session)
+        }
+        finish(connection, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
+    }
+
+    /// Ends a connection from our side; an MQTT 5 client is told why.
+    mutating func end(_ connection: Connection, reason: ReasonCode?, will: WillFate) {
+        guard connection.stage != .ended else { return }
+        if let reason, connection.version == .v5, connection.stage == .connected {
+            send(Reply.disconnect(reason), to: connection)
+        }
+        finish(connection, will: will)
+    }
+
+    /// Takes the connection out of the books: it is no longer anybody's, whatever still arrives on it.
+    mutating func finish(_ connection: Connection, will fate: WillFate) {
+        guard connection.stage != .ended else { return }
+        connection.stage = .ended
+        connection.isClosing = true
+        connection.isAuthenticating = false
+        connection.answers.removeAll()
+        connections[ObjectIdentifier(connection)] = nil
+        touch(connection)
+        let will = connection.will
+        connection.will = nil
+        if let session = connection.session, session.connection === connection {
+            session.connection = nil
+            notePresence(session, isConnected: false, connection)
+            if session.isPersistent {
+                session.endedAt = now
+                recordSession(session)
+            } else {
+                drop(session)
+            }
+        }
+        if fate == .send, let will { distribute(will, from: connection.session) }
+    }
+
+    private mutating func notePresence(_ session: Session, isConnected: Bool, _ connection: Connection) {
+        let thing =
+            switch session.principal {
+            case .device(let thing): thing
+            case .administrator: session.clientID
+            }
+        step(.presence(thing: thing, isConnected: isConnected, address: connection.address))
+    }
+
+    func message(of will: Will, in frame: Span<UInt8>, now: Int64) -> Message {
+        Message(
+            topic: frame.slice(will.topic).copy(), payload: frame.slice(will.payload).copy(), qos: will.qos,
+            retain: will.retain, properties: Reply.forwarded(will.properties, frame),
+            expires: will.properties.u32(.messageExpiryInterval, in: frame).map { now + Int64($0) * 1000 })
+    }
+}
+
+extension PacketType {
+    /// The type of a packet that was decoded from `frame`.
+    init(of frame: Span<UInt8>) {
+        self = frame.isEmpty ? .connect : PacketType(rawValue: frame[0] >> 4) ?? .connect
+    }
+}
+
+/// What of CONNECT is needed once the client is known.
+struct Opening {
+    var clientID: [UInt8] = []
+    let isAssigned: Bool
+    let cleanStart: Bool
+    let keepAliveSeconds: UInt16
+    let expirySeconds: UInt32
+    let receiveMaximum: UInt16
+    let packetLimit: UInt32
+
+    init(_ connect: Connect, _ frame: Span<UInt8>, isAssigned: Bool) {
+        self.isAssigned = isAssigned
+        cleanStart = connect.cleanStart
+        keepAliveSeconds = connect.keepAliveSeconds
+        if connect.version == .v5 {
+            let properties = connect.properties
+            expirySeconds = properties.u32(.sessionExpiryInterval, in: frame) ?? 0
+            receiveMaximum = properties.u16(.receiveMaximum, in: frame) ?? 65_535
+            packetLimit = properties.u32(.maximumPacketSize, in: frame) ?? 268_435_460
+        } else {
+            expirySeconds = connect.cleanStart ? 0 : BrokerCore.longestExpiry
+            receiveMaximum = BrokerCore.receiveMaximum
+            packetLimit = 268_435_460
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//  The broker's rules: MQTT 3.1.1 and 5, QoS 0 and 1, as one value that does no I/O.
+//
+//  The shell hands in packets, passing time and finished commits. The core appends what clients are to receive to their
+//  `output`, lists what else is to be done as `BrokerStep`s, and lists changes of what must survive a crash as
+//  `DurableChange`s. Whoever waits for such a change gets the acknowledgement only after `committed`.
+//
+//  Not here yet: QoS 2 (a 3.1.1 publisher of it is closed, an MQTT 5 client is told Maximum QoS 1), shared subscriptions,
+//  topic aliases, subscription identifiers.
+
+import ByteKit
+package import MQTTWire
+
+/// The broker as a pure state machine; lives on one event loop.
+package struct BrokerCore: ~Copyable {
+    /// Largest packet of a connected client, bytes: 128 KiB of payload as on AWS IoT, and its header.
+    package static let packetLimit = 128 * 1024 + 4096
+    /// Largest packet before CONNECT is accepted, bytes.
+    package static let connectLimit = 16 * 1024
+    /// Milliseconds from opening to an accepted CONNECT.
+    static let connectPatience: Int64 = 10_000
+    /// Seconds that a session may outlive its connection; also for 3.1.1, which names no limit.
+    static let longestExpiry: UInt32 = 7 * 24 * 3600
+    /// QoS 1 messages that a client may have unacknowledged (AWS IoT: 100 each way).
+    static let receiveMaximum: UInt16 = 100
+
+    let policy: TopicPolicy
+    let longestKeepAlive: UInt16?
+    var sessions: [[UInt8]: Session] = [:]
+    var connections: [ObjectIdentifier: Connection] = [:]
+    var subscribers = TopicTree<[Subscriber]>()
+    var retained = TopicTree<Message>()
+    var matchCache: [[UInt8]: [Subscriber]] = [:]
+    var now: Int64 = 0
+    private var nextToken: UInt64 = 1
+    private var nextTicket: UInt64 = 1
+    private var dirty: [Connection] = []
+    private var steps: [BrokerStep] = []
+    private var changes: [DurableChange] = []
+    private var owed: [AnswerTicket] = []
+    private var awaiting: [UInt64: [AnswerTicket]] = [:]
+    /// Open connections, authenticated or not.
+    package var connectionCount: Int { connections.count }
+    /// Messages and packets counted since the start.
+    package var counters = BrokerCounters()
+
+    /// A broker without clients.
+    ///
+    /// - Parameter longestKeepAlive: seconds; larger and zero intervals of clients become this.
+    package init(policy: TopicPolicy, longestKeepAlive: UInt16? = nil) {
+        self.policy = policy
+        self.longestKeepAlive = longestKeepAlive
+    }
+
+    // MARK: What the shell calls
+
+    /// A client has connected.
+    package mutating func opened(_ connection: Connection, now: Int64) {
+        self.now = now
+        connections[ObjectIdentifier(connection)] = connection
+    }
+
+    /// One whole packet has arrived.
+    package mutating func received(_ frame: Span<UInt8>, from connection: Connection, now: Int64) {
+        self.now = now
+        guard connection.stage != .ended else { return }
+        connection.heardOf = now
+        counters.packetsReceived += 1
+        do throws(MQTTFault) {
+            try dispatch(Packet.decode(frame, version: connection.version, from: .client), frame, connection)
+        } catch {
+            protocolFault(connection, error)
+        }
+    }
+
+    /// The peer broke the rules of the wire before a packet could be cut out.
+    package mutating func protocolFault(_ connection: Connection, _ fault: MQTTFault) {
+        counters.protocolFaults += 1
+        if connection.stage == .opened, fault.reasonCode == .unsupportedProtocolVersion {
+            send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
+        }
+        end(connection, reason: fault.reasonCode, will: .send)
+    }
+
+    /// The network connection is gone; the client said no goodbye.
+    package mutating func closed(_ connection: Connection, now: Int64) {
+        self.now = now
+        finish(connection, will: .send)
+    }
+
+    /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after. Call about once a second.
+    package mutating func tick(now: Int64) {
+        self.now = now
+        for connection in Array(connections.values) {
+            let idle = now - connection.heardOf
+            if connection.stage != .connected {
+                if idle > Self.connectPatience { end(connection, reason: nil, will: .drop) }
+            } else if connection.keepAliveSeconds > 0, idle > Int64(connection.keepAliveSeconds) * 1500 {
+                end(connection, reason: .keepAliveTimeout, will: .send)
+            }
+        }
+        for session in Array(sessions.values) {
+            guard let ended = session.endedAt, session.expirySeconds != .max else { continue }
+            if now - ended >= Int64(session.expirySeconds) * 1000 { drop(session) }
+        }
+    }
+
+    /// Whoever holds this thing's credential loses its connections.
+    package mutating func disconnect(thing: [UInt8], now: Int64) {
+        self.now = now
+        for connection in Array(connections.values) where connection.session?.principal == .device(thing: thing) {
+            end(connection, reason: .notAuthorized, will: .send)
+        }
+    }
+
+    /// The server stops: clients are told, sessions stay.
+    package mutating func shutDown(now: Int64) {
+        self.now = now
+        for connection in Array(connections.values) {
+            end(connection, reason: .serverShuttingDown, will: .drop)
+        }
+    }
+
+    // MARK: What the shell drains
+
+    /// Connections with something to write or to close.
+    package mutating func takeDirty() -> [Connection] {
+        defer { dirty.removeAll(keepingCapacity: true) }
+        for connection in dirty {
+            connection.isDirty = false
+        }
+        return dirty
+    }
+
+    /// What is to be done, oldest first.
+    package mutating func takeSteps() -> [BrokerStep] {
+        defer { steps.removeAll(keepingCapacity: true) }
+        return steps
+    }
+
+    /// Changes to be committed together, and the ticket to come back with; nil if there are none.
+    package mutating func takeChanges() -> (ticket: UInt64, changes: [DurableChange])? {
+        guard !changes.isEmpty else { return nil }
+        defer {
+            changes.removeAll(keepingCapacity: true)
+            owed.removeAll(keepingCapacity: true)
+            nextTicket += 1
+        }
+        if !owed.isEmpty { awaiting[nextTicket] = owed }
+        return (nextTicket, changes)
+    }
+
+    /// The changes of `ticket` are on disk.
+    package mutating func committed(_ ticket: UInt64) {
+        for answer in awaiting.removeValue(forKey: ticket) ?? [] {
+            complete(answer)
+        }
+    }
+
+    /// The changes of `ticket` could not be stored: nobody is told that they were, who waits is disconnected.
+    package mutating func commitFailed(_ ticket: UInt64, now: Int64) {
+        self.now = now
+        for answer in awaiting.removeValue(forKey: ticket) ?? [] {
+            fail(answer, now: now)
+        }
+    }
+
+    // MARK: For the other files of the core
+
+    mutating func step(_ step: BrokerStep) {
+        steps.append(step)
+    }
+
+    mutating func record(_ change: DurableChange) {
+        changes.append(change)
+    }
+
+    var hasChanges: Bool { !changes.isEmpty }
+
+    mutating func touch(_ connection: Connection) {
+        guard !connection.isDirty else { return }
+        connection.isDirty = true
+        dirty.append(connection)
+    }
+
+    /// Keeps an answer back until `complete` is called with the ticket.
+    mutating func hold(_ bytes: [UInt8], for connection: Connection) -> AnswerTicket {
+        let ticket = AnswerTicket(connection: connection, token: nextToken)
+        nextToken += 1
+        connection.answers.append(PendingAnswer(token: ticket.token, bytes: bytes, isReady: false))
+        return ticket
+    }
+
+    /// Answers at once, or behind the commit where this packet changed what is kept.
+    mutating func answer(_ bytes: [UInt8], to connection: Connection, changedSince mark: Int) {
+        if changes.count > mark {
+            owed.append(hold(bytes, for: connection))
+        } else if connection.answers.isEmpty {
+            send(bytes, to: connection)
+        } else {
+            let ticket = hold(bytes, for: connection)
+            complete(ticket)
+        }
+    }
+
+    var changeMark: Int { changes.count }
+
+    mutating func send(_ bytes: [UInt8], to connection: Connection) {
+        counters.packetsSent += 1
+        connection.output.append(contentsOf: bytes)
+        touch(connection)
+    }
+}
+
+// MARK: - Answers that wait
+
+extension BrokerCore {
+    /// What was asked for is done and on disk: the acknowledgement may leave.
+    package mutating func complete(_ answer: AnswerTicket) {
+        guard let connection = answer.connection, connection.stage == .connected,
+            let index = connection.answers.firstIndex(where: { $0.token == answer.token })
+        else { return }
+        connection.answers[index].isReady = true
+        let ready = connection.answers.prefix { $0.isReady }
+        guard !ready.isEmpty else { return }
+        for answer in ready {
+            send(answer.bytes, to: connection)
+        }
+        connection.answers.removeFirst(ready.count)
+    }
+
+    /// What was asked for could not be done for reasons of the server: the client must not believe it was.
+    package mutating func fail(_ answer: AnswerTicket, now: Int64) {
+        self.now = now
+        guard let connection = answer.connection else { return }
+        end(connection, reason: .implementationSpecificError, will: .send)
+    }
+}
+
+/// What the broker has counted since the start.
+package struct BrokerCounters: Sendable {
+    package var packetsReceived = 0
+    package var packetsSent = 0
+    package var published = 0
+    package var dropped = 0
+    package var protocolFaults = 0
+    package var refused = 0
+}

@@ -1,0 +1,63 @@
+import MQTTWire
+
+/// One client connection as core and shell share it: the core appends to `output`, the shell writes it.
+///
+/// Stays on the broker's event loop.
+package final class Connection {
+    /// Unwritten bytes above which QoS 0 messages to this client are dropped.
+    static let dropAbove = 1 << 20
+    /// Unwritten bytes above which the connection is closed.
+    static let closeAbove = 8 << 20
+
+    /// Where the client connects from.
+    package let address: String
+    /// The thing that the client's certificate names.
+    package let certificateThing: [UInt8]?
+    /// Packets to be written.
+    package var output: [UInt8] = []
+    /// Whether the shell closes the connection once `output` is written.
+    package var isClosing = false
+    var isAuthenticating = false
+    /// When the connection was opened or last heard of, milliseconds.
+    package var heardOf: Int64
+    /// For the shell: finds its handler again.
+    package var handle: AnyObject?
+    var isDirty = false
+    var stage = Stage.opened
+    var version = MQTTVersion.v311
+    /// Seconds; 0 = no limit.
+    var keepAliveSeconds: UInt16 = 0
+    var session: Session?
+    /// What CONNECT asked for, until the client is authenticated.
+    var opening: Opening?
+    var will: Message?
+    /// QoS 1 messages that may be in flight to the client.
+    var window = 100
+    /// Largest packet that the client takes, bytes.
+    var packetLimit = 268_435_460
+    /// Answers in the order of the requests [MQTT-4.6.0-2].
+    var answers: [PendingAnswer] = []
+
+    enum Stage { case opened, authenticating, connected, ended }
+
+    package init(address: String, certificateThing: [UInt8]?, now: Int64) {
+        self.address = address
+        self.certificateThing = certificateThing
+        heardOf = now
+    }
+
+    /// Whether CONNECT has been accepted.
+    package var isConnected: Bool { stage == .connected }
+    var isOverWindow: Bool { answers.count >= Int(BrokerCore.receiveMaximum) }
+    /// Whether the shell must hold back further packets: the client is not known yet, or has enough requests open.
+    package var mustWait: Bool { isAuthenticating || (version == .v311 && isOverWindow) }
+    /// Bytes that the next packet may have: little before CONNECT, the broker's limit after it.
+    package var inputLimit: Int { stage == .connected ? BrokerCore.packetLimit : BrokerCore.connectLimit }
+}
+
+/// An acknowledgement that waits for a commit, or for one before it.
+struct PendingAnswer {
+    let token: UInt64
+    var bytes: [UInt8]
+    var isReady: Bool
+}

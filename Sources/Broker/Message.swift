@@ -1,0 +1,52 @@
+package import MQTTWire
+
+/// One application message on its way through the broker; its bytes are shared by everybody who gets it.
+package final class Message {
+    /// Topic name, UTF-8 without wildcards.
+    package let topic: [UInt8]
+    /// The payload as published.
+    package let payload: [UInt8]
+    /// Quality of service it was published with, 0 or 1.
+    package let qos: QoS
+    /// Whether the publisher asked to keep it.
+    package let retain: Bool
+    /// Encoded MQTT 5 properties that travel with the message (MQTT 5 §3.3.2.3), without length and expiry.
+    package let properties: [UInt8]
+    /// When it is of no use any more, milliseconds since 1970.
+    package let expires: Int64?
+    /// What kind of place the topic is.
+    let kind: TopicClass
+    /// The encoded packets so far, by form.
+    var packets: [PacketForm: PacketTemplate] = [:]
+
+    package init(
+        topic: [UInt8], payload: [UInt8], qos: QoS, retain: Bool = false, properties: [UInt8] = [], expires: Int64? = nil
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.expires = expires
+        kind = TopicClass.of(topic.span)
+    }
+
+    /// Memory that the message holds, in bytes.
+    var cost: Int { topic.count + payload.count + properties.count + 200 }
+
+    func isExpired(now: Int64) -> Bool {
+        expires.map { $0 <= now } ?? false
+    }
+}
+
+/// What makes two encoded PUBLISH packets of one message differ, but for bits that are patched.
+struct PacketForm: Hashable {
+    var version: MQTTVersion
+    var qos: QoS
+}
+
+/// An encoded PUBLISH whose first byte and packet identifier are still to be set.
+struct PacketTemplate {
+    var bytes: [UInt8]
+    var packetIDOffset: Int
+}

@@ -1,0 +1,105 @@
+import ByteKit
+import MQTTWire
+
+/// The packets that the broker sends, encoded.
+///
+/// Bounds hold by construction (identifiers and topics come from decoded packets), so that encoding cannot fail.
+enum Reply {
+    static let pong: [UInt8] = encoded(.v311) { (encoder, bytes) throws(MQTTFault) in encoder.pingresp(to: &bytes) }
+
+    static func puback(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.puback(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+        }
+    }
+
+    static func suback(_ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.suback(packetID, codes: codes.span, to: &bytes)
+        }
+    }
+
+    static func unsuback(_ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.unsuback(packetID, codes: codes.span, to: &bytes)
+        }
+    }
+
+    static func disconnect(_ reason: ReasonCode) -> [UInt8] {
+        encoded(.v5) { (encoder, bytes) throws(MQTTFault) in try encoder.disconnect(reason: reason, to: &bytes) }
+    }
+
+    static func refused(_ reason: ReasonCode, version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.connack(session: .absent, reason: reason, to: &bytes)
+        }
+    }
+
+    /// CONNACK; an MQTT 5 client is told what this broker does not do.
+    static func accepted(
+        _ opening: Opening, version: MQTTVersion, session: Session, presence: SessionPresence, keepAlive: UInt16?
+    ) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            var block: [UInt8] = []
+            if version == .v5 {
+                Property.append(.receiveMaximum, u16: BrokerCore.receiveMaximum, to: &block)
+                Property.append(.maximumQoS, byte: QoS.atLeastOnce.rawValue, to: &block)
+                Property.append(.maximumPacketSize, u32: UInt32(BrokerCore.packetLimit), to: &block)
+                Property.append(.subscriptionIdentifierAvailable, byte: 0, to: &block)
+                Property.append(.sharedSubscriptionAvailable, byte: 0, to: &block)
+                if session.expirySeconds != opening.expirySeconds {
+                    Property.append(.sessionExpiryInterval, u32: session.expirySeconds, to: &block)
+                }
+                if let keepAlive { Property.append(.serverKeepAlive, u16: keepAlive, to: &block) }
+                if opening.isAssigned {
+                    try Property.append(.assignedClientIdentifier, bytes: opening.clientID.span, to: &block)
+                }
+            }
+            try encoder.connack(session: presence, reason: .success, properties: block.span, to: &bytes)
+        }
+    }
+
+    /// The PUBLISH of a message in one form; the flags of the first byte and the packet identifier are left to patch.
+    static func publish(_ message: Message, version: MQTTVersion, qos: QoS, now: Int64) -> PacketTemplate {
+        let form = PacketForm(version: version, qos: qos)
+        if let known = message.packets[form] { return known }
+        var template = PacketTemplate(bytes: [], packetIDOffset: 0)
+        template.bytes = encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            var block = message.properties
+            if version == .v5, let expires = message.expires {
+                let seconds = max(0, (expires - now + 999) / 1000)
+                Property.append(.messageExpiryInterval, u32: UInt32(clamping: seconds), to: &block)
+            }
+            let topic = message.topic
+            let payload = message.payload
+            let layout = try encoder.publish(
+                topic: topic.span, qos: qos, properties: block.span, payload: payload.span, to: &bytes)
+            template.packetIDOffset = layout.packetIDStart ?? 0
+        }
+        // The remaining expiry interval differs each time: such a packet cannot be kept.
+        if message.expires == nil || version == .v311 { message.packets[form] = template }
+        return template
+    }
+
+    /// The properties of a message that go on to its subscribers (MQTT 5 §3.3.2.3).
+    static func forwarded(_ properties: ByteRange, _ frame: Span<UInt8>) -> [UInt8] {
+        guard !properties.isEmpty else { return [] }
+        var block: [UInt8] = []
+        let local = PropertySet(.messageExpiryInterval).with(.topicAlias).with(.subscriptionIdentifier)
+            .with(.willDelayInterval)
+        Property.copy(properties, in: frame, without: local, to: &block)
+        return block
+    }
+
+    private static func encoded(
+        _ version: MQTTVersion, _ encode: (PacketEncoder, inout [UInt8]) throws(MQTTFault) -> Void
+    ) -> [UInt8] {
+        var bytes: [UInt8] = []
+        do throws(MQTTFault) {
+            try encode(PacketEncoder(version: version), &bytes)
+        } catch {
+            preconditionFailure("a packet of our own does not fit its fields: \(error)")
+        }
+        return bytes
+    }
+}

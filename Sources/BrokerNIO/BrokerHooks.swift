@@ -1,0 +1,45 @@
+package import Broker
+package import MQTTWire
+
+/// How a client's credentials were judged.
+package enum Verdict: Sendable {
+    /// Let in, with the rights of the principal.
+    case accepted(Principal)
+    /// Kept out, and why, for the log.
+    case refused(ReasonCode, why: String)
+}
+
+/// Whether something that was asked for is done and on disk.
+package enum Completion: Sendable {
+    case done
+    case failed
+}
+
+/// What the broker needs from the rest of the server. Each hook returns at once; answers may come from any thread.
+package struct BrokerHooks: Sendable {
+    /// Judges a CONNECT.
+    package var authenticate: @Sendable (Credentials, _ answer: @escaping @Sendable (Verdict) -> Void) -> Void
+    /// Answers a shadow request; the messages it causes come back through `BrokerServer.publish` before the completion.
+    package var shadowRequest:
+        @Sendable (_ topic: [UInt8], _ payload: [UInt8], _ answer: @escaping @Sendable (Completion) -> Void) -> Void
+    /// Takes a line of a device's log.
+    package var deviceLog: @Sendable (_ thing: [UInt8], _ payload: [UInt8]) -> Void
+    /// Takes note of a thing that came or went.
+    package var presence: @Sendable (_ thing: [UInt8], _ isConnected: Bool, _ address: String) -> Void
+    /// Stores changes of sessions, queues and retained messages.
+    package var commit: @Sendable ([DurableChange], _ answer: @escaping @Sendable (Completion) -> Void) -> Void
+
+    package init(
+        authenticate: @escaping @Sendable (Credentials, _ answer: @escaping @Sendable (Verdict) -> Void) -> Void,
+        shadowRequest: @escaping @Sendable ([UInt8], [UInt8], @escaping @Sendable (Completion) -> Void) -> Void,
+        deviceLog: @escaping @Sendable ([UInt8], [UInt8]) -> Void,
+        presence: @escaping @Sendable ([UInt8], Bool, String) -> Void,
+        commit: @escaping @Sendable ([DurableChange], @escaping @Sendable (Completion) -> Void) -> Void
+    ) {
+        self.authenticate = authenticate
+        self.shadowRequest = shadowRequest
+        self.deviceLog = deviceLog
+        self.presence = presence
+        self.commit = commit
+    }
+}

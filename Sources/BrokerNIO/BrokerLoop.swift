@@ -1,0 +1,150 @@
+import Broker
+import Glibc
+import Logging
+import MQTTWire
+import NIOCore
+import Synchronization
+
+/// The broker's core on its event loop: takes what arrives, and once per turn of the loop hands out what it caused.
+///
+/// Unchecked: everything but `inbox` is touched on `loop` only.
+final class BrokerLoop: @unchecked Sendable {
+    let loop: any EventLoop
+    var core: BrokerCore
+    private let hooks: BrokerHooks
+    private let logger: Logger
+    private let inbox = Mutex<[Delivery]>([])
+    private var drainIsScheduled = false
+    private var openAnswers: [UInt64: AnswerTicket] = [:]
+    private var openConnects: [UInt64: Connection] = [:]
+    private var nextConnect: UInt64 = 1
+    private var refusals = RefusalLog()
+
+    /// What other threads bring.
+    enum Delivery: Sendable {
+        case publish(topic: [UInt8], payload: [UInt8])
+        case judged(UInt64, Verdict)
+        case answered(UInt64, Completion)
+        case committed(UInt64, Completion)
+        case disconnect(thing: [UInt8])
+    }
+
+    init(loop: any EventLoop, core: consuming BrokerCore, hooks: BrokerHooks, logger: Logger) {
+        self.loop = loop
+        self.core = core
+        self.hooks = hooks
+        self.logger = logger
+    }
+
+    /// Milliseconds since 1970.
+    static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Brings deliveries from any thread; a crowd of them costs one hop.
+    func post(_ deliveries: some Sequence<Delivery>) {
+        let isFirst = inbox.withLock { waiting in
+            let wasEmpty = waiting.isEmpty
+            waiting.append(contentsOf: deliveries)
+            return wasEmpty
+        }
+        if isFirst { loop.execute { self.receiveInbox() } }
+    }
+
+    private func receiveInbox() {
+        let deliveries = inbox.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        let now = Self.now
+        for delivery in deliveries {
+            take(delivery, now)
+        }
+        drain()
+    }
+
+    private func take(_ delivery: Delivery, _ now: Int64) {
+        switch delivery {
+        case .publish(let topic, let payload):
+            core.publish(topic: topic, payload: payload, now: now)
+        case .judged(let number, let verdict):
+            guard let connection = openConnects.removeValue(forKey: number) else { return }
+            switch verdict {
+            case .accepted(let principal): core.authenticated(connection, as: principal, now: now)
+            case .refused(let reason, let why): core.refuse(connection, reason, why)
+            }
+        case .answered(let token, let completion):
+            guard let ticket = openAnswers.removeValue(forKey: token) else { return }
+            completion == .done ? core.complete(ticket) : core.fail(ticket, now: now)
+        case .committed(let ticket, let completion):
+            completion == .done ? core.committed(ticket) : core.commitFailed(ticket, now: now)
+        case .disconnect(let thing):
+            core.disconnect(thing: thing, now: now)
+        }
+    }
+
+    /// Hands out at the end of this turn of the loop, after all sockets were read.
+    func scheduleDrain() {
+        guard !drainIsScheduled else { return }
+        drainIsScheduled = true
+        loop.execute {
+            self.drainIsScheduled = false
+            self.drain()
+        }
+    }
+
+    /// Hands out steps, changes and bytes until nothing is left.
+    func drain() {
+        for step in core.takeSteps() {
+            carryOut(step)
+        }
+        if let (ticket, changes) = core.takeChanges() {
+            hooks.commit(changes) { self.post(CollectionOfOne(.committed(ticket, $0))) }
+        }
+        for connection in core.takeDirty() {
+            (connection.handle as? MQTTHandler)?.advance()
+        }
+    }
+
+    private func carryOut(_ step: BrokerStep) {
+        switch step {
+        case .authenticate(let connection, let credentials):
+            let number = nextConnect
+            nextConnect += 1
+            openConnects[number] = connection
+            hooks.authenticate(credentials) { self.post(CollectionOfOne(.judged(number, $0))) }
+        case .shadowRequest(let topic, let payload, let ticket):
+            let token = ticket.token
+            if token != 0 { openAnswers[token] = ticket }
+            hooks.shadowRequest(topic, payload) { completion in
+                if token != 0 { self.post(CollectionOfOne(.answered(token, completion))) }
+            }
+        case .deviceLog(let thing, let payload):
+            hooks.deviceLog(thing, payload)
+        case .presence(let thing, let isConnected, let address):
+            hooks.presence(thing, isConnected, address)
+        case .refused(let connection, let reason):
+            refusals.note(reason, from: connection.address, now: Self.now, in: logger)
+        }
+    }
+}
+
+/// Says once per address and minute why a client was refused.
+private struct RefusalLog {
+    private var minute: Int64 = 0
+    private var seen: Set<String> = []
+
+    mutating func note(_ reason: String, from address: String, now: Int64, in logger: Logger) {
+        if now / 60_000 != minute {
+            minute = now / 60_000
+            seen.removeAll()
+        }
+        let host = address.split(separator: ":").dropLast().joined(separator: ":")
+        guard seen.count < 10_000, seen.insert(host).inserted else { return }
+        logger.warning(
+            "an MQTT client was refused; further refusals of this address are not logged for a minute",
+            metadata: ["address": "\(address)", "reason": "\(reason)"])
+    }
+}

@@ -1,0 +1,79 @@
+package import Broker
+package import Logging
+package import NIOCore
+import NIOPosix
+package import NIOSSL
+
+/// The MQTT listeners with their broker, all on one event loop.
+package final class BrokerServer: Sendable {
+    private let broker: BrokerLoop
+    private let loop: any EventLoop
+    private let logger: Logger
+
+    /// A broker that takes up `state` and then waits for listeners.
+    package init(
+        loop: any EventLoop, policy: TopicPolicy, longestKeepAlive: UInt16?, state: RestoredState, hooks: BrokerHooks,
+        logger: Logger
+    ) {
+        self.loop = loop
+        self.logger = logger
+        var core = BrokerCore(policy: policy, longestKeepAlive: longestKeepAlive)
+        core.restore(state, now: BrokerLoop.now)
+        broker = BrokerLoop(loop: loop, core: core, hooks: hooks, logger: logger)
+        let broker = self.broker
+        _ = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            broker.core.tick(now: BrokerLoop.now)
+            broker.drain()
+        }
+    }
+
+    /// Opens a listener; with `tls` it speaks TLS. Answers the listening channel.
+    package func listen(host: String, port: Int, tls: NIOSSLContext?) async throws -> any Channel {
+        let broker = self.broker
+        return try await ServerBootstrap(group: loop)
+            .serverChannelOption(.backlog, value: 4096)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(MQTTHandler(broker: broker, isTLS: tls != nil))
+                }
+            }
+            .bind(host: host, port: port).get()
+    }
+
+    /// Publishes messages of the server, in order.
+    package func publish(_ messages: [(topic: [UInt8], payload: [UInt8])]) {
+        broker.post(messages.map { .publish(topic: $0.topic, payload: $0.payload) })
+    }
+
+    /// Closes the connections of a device whose rights ended.
+    package func disconnect(thing: String) {
+        broker.post(CollectionOfOne(.disconnect(thing: Array(thing.utf8))))
+    }
+
+    /// Numbers for `/metrics`.
+    package func counters() async throws -> (counters: BrokerCounters, connections: Int) {
+        let broker = self.broker
+        return try await loop.submit { (broker.core.counters, broker.core.connectionCount) }.get()
+    }
+
+    /// Tells the clients that the server stops; kept sessions stay.
+    package func shutDown() async {
+        let broker = self.broker
+        try? await loop.submit {
+            broker.core.shutDown(now: BrokerLoop.now)
+            broker.drain()
+        }.get()
+    }
+}

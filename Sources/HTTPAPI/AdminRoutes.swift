@@ -1,0 +1,58 @@
+import Accounts
+import Hummingbird
+import Operations
+
+/// Accounts and tokens under `/api/v1`; for administrators.
+struct AdminRoutes {
+    let operations: Operations
+    /// Where links of the pages begin, without a slash at the end.
+    let publicURL: @Sendable () -> String
+
+    private struct NewUser: Decodable {
+        var uid: String
+        var role: Role?
+        var password: String?
+    }
+
+    private struct NewToken: Decodable {
+        var label: String
+        var role: Role?
+        var uid: String?
+    }
+
+    private struct Secret: Encodable {
+        var label: String
+        var role: Role
+        var token: String?
+        var link: String?
+    }
+
+    func add(to group: RouterGroup<APIContext>) {
+        group.get("users") { _, _ in
+            Response.json(["users": try await operations.users()])
+        }
+        group.post("users") { request, _ in
+            let body = try await request.decode(NewUser.self)
+            let user = try await operations.addUser(uid: body.uid, role: body.role ?? .owner, password: body.password)
+            return Response.json(user, status: .created)
+        }
+        group.post("users/:uid/link") { _, context in
+            let link = try await operations.makeLink(uid: try context.segment("uid"))
+            return Response.json(
+                Secret(label: link.label, role: link.role, token: link.secret, link: "\(publicURL())/setup#k=\(link.secret)"),
+                status: .created)
+        }
+        group.get("tokens") { _, _ in
+            Response.json(["tokens": try await operations.tokens()])
+        }
+        group.post("tokens") { request, _ in
+            let body = try await request.decode(NewToken.self)
+            let token = try await operations.makeToken(label: body.label, role: body.role ?? .operator, uid: body.uid)
+            return Response.json(Secret(label: token.label, role: token.role, token: token.secret), status: .created)
+        }
+        group.delete("tokens/:label") { _, context in
+            try await operations.revokeToken(label: try context.segment("label"))
+            return Response(status: .noContent)
+        }
+    }
+}

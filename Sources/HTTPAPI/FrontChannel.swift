@@ -1,0 +1,37 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import Operations
+
+/// Hummingbird's HTTP/1 channel with the handler for downloads behind the decoder.
+struct FrontChannel: ServerChildChannel {
+    typealias Value = HTTP1Channel.Value
+
+    let inner: HTTP1Channel
+    let operations: Operations
+    let isTLS: Bool
+
+    init(responder: @escaping HTTPChannelHandler.Responder, operations: Operations, isTLS: Bool) {
+        // Request heads of devices, browsers and SDKs stay far below this; the default would be 80 kB in 1000 fields.
+        let limits = HTTP1Channel.Configuration.DecoderConfiguration(
+            maxHeaderFieldSize: 32 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100)
+        inner = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: limits))
+        self.operations = operations
+        self.isTLS = isTLS
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        inner.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            let pipeline = channel.pipeline.syncOperations
+            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(
+                FirmwareHandler(operations: operations, isTLS: isTLS), position: .after(decoder))
+            return value
+        }
+    }
+
+    func handle(value: Value, logger: Logger) async {
+        await inner.handle(value: value, logger: logger)
+    }
+}

@@ -1,0 +1,110 @@
+import Accounts
+package import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+package import NIOCore
+package import NIOSSL
+package import Operations
+import HTTPTypes
+
+/// The HTTP side of the server: one router behind a plain and a TLS listener.
+package struct HTTPService: Sendable {
+    /// What the listeners need to know beside the operations.
+    package struct Configuration: Sendable {
+        /// With `--dev`: AWS requests need no credentials.
+        package var isDevelopment: Bool
+        /// Largest image, bytes.
+        package var imageLimit: Int
+        /// Where links of the pages begin.
+        package var publicURL: @Sendable () -> String
+        /// Whether everything is loaded and open.
+        package var isReady: @Sendable () -> Bool
+        /// The numbers of `/metrics`, in Prometheus' text format.
+        package var metrics: @Sendable () async -> String
+
+        package init(
+            isDevelopment: Bool, imageLimit: Int, publicURL: @escaping @Sendable () -> String,
+            isReady: @escaping @Sendable () -> Bool, metrics: @escaping @Sendable () async -> String
+        ) {
+            self.isDevelopment = isDevelopment
+            self.imageLimit = imageLimit
+            self.publicURL = publicURL
+            self.isReady = isReady
+            self.metrics = metrics
+        }
+    }
+
+    private let operations: Operations
+    private let hub: EventHub
+    private let configuration: Configuration
+    private let logger: Logger
+
+    package init(operations: Operations, hub: EventHub, configuration: Configuration, logger: Logger) {
+        self.operations = operations
+        self.hub = hub
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// A listener at `host:port`; with `tls` it speaks TLS. `opened` is called with the bound channel.
+    package func listener(
+        host: String, port: Int, tls: TLSConfiguration?, group: any EventLoopGroup,
+        opened: @escaping @Sendable (any Channel) async -> Void
+    ) throws -> any ApplicationProtocol {
+        let operations = self.operations
+        let server = HTTPServerBuilder { responder in
+            let front = FrontChannel(responder: responder, operations: operations, isTLS: tls != nil)
+            guard let tls else { return front }
+            return try TLSChannel(front, tlsConfiguration: tls)
+        }
+        return Application(
+            router: router(), server: server,
+            configuration: ApplicationConfiguration(address: .hostname(host, port: port), backlog: 4096),
+            onServerRunning: opened, eventLoopGroupProvider: .shared(group), logger: logger)
+    }
+
+    private func router() -> Router<APIContext> {
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ProblemMiddleware(isOwners: false))
+        addHealth(to: router)
+        ShadowRoutes(operations: operations, isDevelopment: configuration.isDevelopment).add(to: router)
+
+        let owners = router.group("app").add(middleware: ProblemMiddleware(isOwners: true))
+        SessionRoutes(operations: operations).add(to: owners)
+        let signedIn = owners.group().add(middleware: CallerMiddleware(operations: operations))
+            .add(middleware: RoleMiddleware(needed: .owner))
+        OwnerRoutes(operations: operations, hub: hub).add(to: signedIn)
+
+        let makers = router.group("api/v1").add(middleware: CallerMiddleware(operations: operations))
+        MakerRoutes(operations: operations, hub: hub, imageLimit: configuration.imageLimit)
+            .add(to: makers.group().add(middleware: RoleMiddleware(needed: .operator)))
+        AdminRoutes(operations: operations, publicURL: configuration.publicURL)
+            .add(to: makers.group().add(middleware: RoleMiddleware(needed: .admin)))
+        return router
+    }
+
+    private func addHealth(to router: Router<APIContext>) {
+        router.get("healthz") { _, _ in Self.text("ok\n") }
+        router.get("readyz") { _, _ in
+            let isReady = configuration.isReady()
+            return Self.text(isReady ? "ready\n" : "starting\n", status: isReady ? .ok : .serviceUnavailable)
+        }
+        router.get("metrics") { _, _ in
+            Self.text(await configuration.metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
+        }
+        router.get("ca.pem") { _, _ in
+            Self.text(operations.authorityPEM, contentType: "application/x-pem-file")
+        }
+        router.get("setup") { _, _ in SetupPage.page }
+        router.get("setup.js") { _, _ in SetupPage.script }
+    }
+
+    static func text(
+        _ text: String, status: HTTPResponse.Status = .ok, contentType: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        var response = Response(status: status, body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+        response.headers[.contentType] = contentType
+        return response
+    }
+}

@@ -1,0 +1,212 @@
+import Accounts
+import BlobStore
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Identity
+import NIOCore
+import Operations
+import Store
+
+/// The operator's API under `/api/v1`: products, releases, devices, logs.
+struct MakerRoutes {
+    let operations: Operations
+    let hub: EventHub
+    /// Largest image, bytes.
+    let imageLimit: Int
+
+    private struct NewProduct: Decodable {
+        var slug: String
+        var name: String?
+        var hardware: [String]?
+        var format: ImageRule?
+    }
+
+    private struct Withdrawal: Decodable {
+        var reason: String?
+    }
+
+    func add(to group: RouterGroup<APIContext>) {
+        addProducts(to: group)
+        addReleases(to: group)
+        addDevices(to: group)
+    }
+
+    private func addProducts(to group: RouterGroup<APIContext>) {
+        group.get("products") { _, _ in
+            Response.json(["products": try await operations.products()])
+        }
+        group.post("products") { request, _ in
+            let body = try await request.decode(NewProduct.self)
+            let product = try await operations.addProduct(
+                slug: body.slug, name: body.name, hardware: body.hardware ?? [], format: body.format ?? .any)
+            return Response.json(product, status: .created)
+        }
+        group.get("products/:slug") { _, context in
+            Response.json(try await operations.product(try context.segment("slug")))
+        }
+    }
+
+    private func addReleases(to group: RouterGroup<APIContext>) {
+        group.get("releases") { request, _ in
+            Response.json(["releases": try await operations.releases(product: request.query("product"))])
+        }
+        group.get("products/:slug/releases") { _, context in
+            Response.json(["releases": try await operations.releases(product: try context.segment("slug"))])
+        }
+        group.post("products/:slug/releases") { request, context in
+            try await publish(request, product: try context.segment("slug"))
+        }
+        group.get("products/:slug/releases/:version") { _, context in
+            Response.json(
+                try await operations.release(product: try context.segment("slug"), version: try context.segment("version")))
+        }
+        group.post("products/:slug/releases/:version/withdraw") { request, context in
+            let body = try await request.decode(Withdrawal.self)
+            return Response.json(
+                try await operations.withdraw(
+                    product: try context.segment("slug"), version: try context.segment("version"), reason: body.reason))
+        }
+    }
+
+    /// The body is the image; what it is stands in the query: `version`, `hardware`, `notes`, `ignore_image_version`.
+    private func publish(_ request: Request, product: String) async throws -> Response {
+        guard let version = request.query("version") else {
+            throw Refusal(.invalid, "Version missing", "the query names no version", advice: "Add ?version=1.0.5")
+        }
+        let draft = ReleaseDraft(
+            product: product, version: version, hardware: request.query("hardware"), notes: request.query("notes"),
+            ignoresImageVersion: request.query("ignore_image_version") == "true")
+        // Before the first byte is taken: a wrong product need not cost an upload.
+        _ = try await operations.product(product)
+        let image = try operations.blobs.incoming(limit: imageLimit)
+        do {
+            for try await piece in request.body {
+                try piece.withUnsafeReadableBytes { try image.write($0) }
+            }
+        } catch BlobError.tooLarge(let limit) {
+            throw Refusal(.tooLarge, "Image too large", "the image has more than \(limit) bytes, the limit of this server")
+        } catch BlobError.io(let call, let code) {
+            throw Refusal(
+                .storage, "Image not stored", "\(call) failed: \(String(cString: strerror(code)))",
+                advice: "Look at the free space of the server's disk")
+        }
+        return Response.json(try await operations.publish(draft, image: image), status: .created)
+    }
+}
+
+// MARK: - Devices
+
+extension MakerRoutes {
+    private struct NewDevice: Decodable {
+        var thing: String
+        var product: String?
+        var hardware: String?
+        var owner: String?
+        var token: Bool?
+    }
+
+    private struct AddedDevice: Encodable {
+        var device: DeviceSummary
+        var certificate: String?
+        var key: String?
+        var ca: String
+        var token: String?
+    }
+
+    private struct Line: Encodable {
+        var id: Int64
+        var received: Int64
+        var level: String
+        var line: String
+    }
+
+    private func addDevices(to group: RouterGroup<APIContext>) {
+        group.get("devices") { request, _ in
+            Response.json([
+                "devices": try await operations.devices(owner: request.query("owner"), product: request.query("product"))
+            ])
+        }
+        group.post("devices") { request, _ in
+            try await addDevice(try await request.decode(NewDevice.self))
+        }
+        group.get("devices/:thing") { _, context in
+            Response.json(try await operations.device(try context.segment("thing")))
+        }
+        group.post("devices/:thing/revoke") { _, context in
+            Response.json(try await operations.revoke(thing: try context.segment("thing")))
+        }
+        group.get("devices/:thing/logs") { request, context in
+            let query = LogQuery(
+                after: request.query("after").flatMap { Int64($0) }, search: request.query("search"),
+                level: request.query("level"), limit: request.query("limit").flatMap { Int($0) } ?? 100)
+            let lines = try await operations.logs(thing: try context.segment("thing"), query)
+            return Response.json(["lines": lines.map(Self.line)])
+        }
+        group.get("devices/:thing/logs/follow") { _, context in
+            let thing = try context.segment("thing")
+            _ = try await operations.device(thing)
+            return follow(thing)
+        }
+    }
+
+    private func addDevice(_ body: NewDevice) async throws -> Response {
+        let (device, credential) = try await operations.addDevice(
+            DeviceDraft(
+                thing: body.thing, product: body.product, hardware: body.hardware, owner: body.owner,
+                usesToken: body.token ?? false))
+        var answer = AddedDevice(device: device, ca: operations.authorityPEM)
+        switch credential {
+        case .certificate(let issued):
+            answer.certificate = issued.certificatePEM
+            answer.key = issued.keyPEM
+        case .token(let token): answer.token = token
+        }
+        return Response.json(answer, status: .created)
+    }
+
+    /// New lines as newline-delimited JSON, until the client goes; an empty line now and then keeps the stream open.
+    private func follow(_ thing: String) -> Response {
+        let live = hub.follow(thing: thing)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        var response = Response(
+            status: .ok,
+            body: ResponseBody { writer in
+                try await writer.write(ByteBuffer(string: "\n"))
+                for await signal in live {
+                    switch signal {
+                    case .line(let line):
+                        try await writer.write(ByteBuffer(bytes: try encoder.encode(Self.line(line)) + Data("\n".utf8)))
+                    case .tick: try await writer.write(ByteBuffer(string: "\n"))
+                    }
+                }
+                try await writer.finish(nil)
+            })
+        response.headers[.contentType] = "application/x-ndjson"
+        response.headers[.cacheControl] = "no-cache"
+        response.headers[.accelBuffering] = "no"
+        return response
+    }
+
+    private static func line(_ line: LogLine) -> Line {
+        Line(id: line.id, received: line.received, level: line.level, line: line.line)
+    }
+}
+
+extension APIContext {
+    /// A path segment, percent-decoded.
+    func segment(_ name: String) throws -> String {
+        guard let text = parameters.get(name)?.removingPercentEncoding else {
+            throw Refusal(.invalid, "Malformed path", "the path segment \"\(name)\" cannot be decoded")
+        }
+        return text
+    }
+}
+
+extension Request {
+    /// A query value, percent-decoded; nil where it is absent or empty.
+    func query(_ name: String) -> String? {
+        uri.queryParameters[name[...]].map { String($0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+}

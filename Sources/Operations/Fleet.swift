@@ -1,0 +1,208 @@
+import Accounts
+import Crypto
+import Foundation
+import GRDB
+package import Identity
+import Releases
+import ShadowService
+import Store
+
+/// One device as maker and owner see it.
+package struct DeviceSummary: Sendable, Codable, Equatable {
+    package var thing: String
+    package var product: String?
+    package var hardware: String?
+    package var owner: String?
+    /// As the device reports it.
+    package var version: String?
+    package var connected: Bool
+    package var last_seen: Int64?
+    package var revoked: Bool
+    package var created: Int64
+    /// The open update, or the last one.
+    package var update: UpdateSummary?
+}
+
+/// One update as it is shown.
+package struct UpdateSummary: Sendable, Codable, Equatable {
+    package var version: String
+    package var state: String
+    package var percent: Int
+    package var attempts: Int
+    package var reason: String?
+    package var changed: Int64
+}
+
+/// How a new device proves who it is.
+package enum NewDeviceCredential: Sendable {
+    case certificate(IssuedCertificate)
+    case token(String)
+}
+
+/// What a new device shall have.
+package struct DeviceDraft: Sendable {
+    package var thing: String
+    package var product: String?
+    package var hardware: String?
+    package var owner: String?
+    package var usesToken: Bool
+
+    package init(thing: String, product: String?, hardware: String?, owner: String?, usesToken: Bool) {
+        self.thing = thing
+        self.product = product
+        self.hardware = hardware
+        self.owner = owner
+        self.usesToken = usesToken
+    }
+}
+
+extension Operations {
+    /// The authority's certificate, which devices trust.
+    package var authorityPEM: String { authority.certificatePEM }
+
+    /// Adds a device and makes its credential, which is shown once.
+    package func addDevice(_ draft: DeviceDraft) async throws -> (device: DeviceSummary, credential: NewDeviceCredential) {
+        guard ShadowID(thing: draft.thing, name: nil) != nil else {
+            throw Refusal(
+                .invalid, "Not a thing name", "\"\(draft.thing)\" is no thing name; expected 1 to 128 of a-z A-Z 0-9 : _ -")
+        }
+        let now = Self.now()
+        let token = draft.usesToken ? Secrets.make("device_") : nil
+        let certificate = draft.usesToken ? nil : try authority.issueDevice(thing: draft.thing)
+        let device = try await store.perform { transaction in
+            try Self.insert(draft, tokenHash: token.map(Secrets.digest), transaction, now)
+            return try Self.device(draft.thing, transaction)
+        }
+        if let certificate { return (device, .certificate(certificate)) }
+        return (device, .token(token ?? ""))
+    }
+
+    private static func insert(
+        _ draft: DeviceDraft, tokenHash: Data?, _ transaction: Transaction, _ now: Int64
+    ) throws {
+        let db = transaction.db
+        guard try !Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM devices WHERE thing = ?)", [draft.thing]) else {
+            throw Refusal(.conflict, "Device exists", "there is a device \"\(draft.thing)\" already")
+        }
+        let hardware = try assignment(draft, transaction)
+        if let owner = draft.owner {
+            guard try Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM users WHERE uid = ?)", [owner]) else {
+                throw Refusal(
+                    .notFound, "No such account", "there is no account \"\(owner)\"", advice: "apus user add \(owner)")
+            }
+        }
+        try db.execute(
+            sql: """
+                INSERT INTO devices (thing, product, hardware, owner, token_hash, created) VALUES (?, ?, ?, ?, ?, ?)
+                """, arguments: [draft.thing, draft.product, hardware, draft.owner, tokenHash, now])
+        if let owner = draft.owner {
+            try db.execute(
+                sql: "UPDATE users SET device_id = ? WHERE uid = ? AND device_id IS NULL", arguments: [draft.thing, owner])
+        }
+        // The thing may have used its shadow before it was registered.
+        if let id = ShadowID(thing: draft.thing, name: nil), let shadow = try transaction.shadow(id),
+            let row = try Row.fetchOne(db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [draft.thing])
+        {
+            try followVersion(shadow, row, transaction, now)
+        }
+    }
+
+    /// The hardware model of a new device: the one named, or the only one its product has.
+    private static func assignment(_ draft: DeviceDraft, _ transaction: Transaction) throws -> String? {
+        guard let slug = draft.product else { return draft.hardware }
+        let product = try product(slug, transaction)
+        if let hardware = draft.hardware {
+            guard product.hardware.contains(hardware) else {
+                throw Refusal(
+                    .rule, "Unknown hardware model", "product \(slug) has no hardware model \"\(hardware)\"",
+                    advice: "apus product add \(slug) --hardware \(hardware)")
+            }
+            return hardware
+        }
+        guard product.hardware.count == 1 else {
+            throw Refusal(
+                .invalid, "Hardware model missing", "product \(slug) has \(product.hardware.count) hardware models",
+                advice: "Name it with --hardware: \(product.hardware.joined(separator: ", "))")
+        }
+        return product.hardware[0]
+    }
+
+    /// The devices, by name; `owner` and `product` narrow them.
+    package func devices(owner: String? = nil, product: String? = nil) async throws -> [DeviceSummary] {
+        try await store.perform { transaction in
+            try Row.fetchAll(
+                transaction.db,
+                sql: """
+                    SELECT * FROM devices WHERE (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR product = ?2) ORDER BY thing
+                    """, arguments: [owner, product]
+            ).map { try Self.summary($0, transaction) }
+        }
+    }
+
+    /// One device.
+    package func device(_ thing: String) async throws -> DeviceSummary {
+        try await store.perform { try Self.device(thing, $0) }
+    }
+
+    static func device(_ thing: String, _ transaction: Transaction) throws -> DeviceSummary {
+        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
+        else {
+            throw Refusal(
+                .notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
+        }
+        return try summary(row, transaction)
+    }
+
+    private static func summary(_ row: Row, _ transaction: Transaction) throws -> DeviceSummary {
+        let thing: String = row["thing"]
+        let update = try Row.fetchOne(
+            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1", arguments: [thing])
+        return DeviceSummary(
+            thing: thing, product: row["product"], hardware: row["hardware"], owner: row["owner"],
+            version: row["reported_version"], connected: row["connected"], last_seen: row["last_seen"],
+            revoked: row["revoked"], created: row["created"],
+            update: update.map {
+                UpdateSummary(
+                    version: $0["version"], state: $0["phase"], percent: $0["percent"], attempts: $0["attempts"],
+                    reason: $0["reason"], changed: $0["changed"])
+            })
+    }
+
+    /// Takes a device's rights back and closes its connection; its history stays.
+    package func revoke(thing: String) async throws -> DeviceSummary {
+        try await store.perform { transaction in
+            _ = try Self.device(thing, transaction)
+            try transaction.db.execute(sql: "UPDATE devices SET revoked = 1 WHERE thing = ?", arguments: [thing])
+            transaction.afterCommit(.disconnect(thing: thing))
+            return try Self.device(thing, transaction)
+        }
+    }
+
+    /// Judges a certificate or a token of a device; nil where there is no such device or its rights ended.
+    package func authenticateDevice(thing: String, token: String?) async throws -> Bool {
+        try await store.perform { transaction in
+            guard let row = try Row.fetchOne(
+                transaction.db, sql: "SELECT token_hash, revoked FROM devices WHERE thing = ?", arguments: [thing]),
+                row["revoked"] == false
+            else { return false }
+            guard let token else { return true }
+            return row["token_hash"] == Secrets.digest(token)
+        }
+    }
+
+    /// Notes that a thing came or went.
+    package func notePresence(thing: String, isConnected: Bool, address: String) {
+        let now = Self.now()
+        store.submit(isolation: .savepoint) { transaction in
+            try transaction.db.execute(
+                sql: "UPDATE devices SET connected = ?, address = ?, last_seen = ? WHERE thing = ?",
+                arguments: [isConnected, address, now, thing])
+        } completion: { _ in
+        }
+    }
+
+    /// After a start nobody is connected yet.
+    package func forgetPresence() async throws {
+        try await store.perform { try $0.db.execute(sql: "UPDATE devices SET connected = 0") }
+    }
+}

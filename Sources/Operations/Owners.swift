@@ -1,0 +1,90 @@
+import Foundation
+import GRDB
+import ShadowDocument
+import ShadowService
+import Store
+import SwiftProtobuf
+
+/// The article's user: what `GET /app/user` answers.
+package struct UserView: Sendable, Equatable {
+    package var uid: String
+    package var deviceID: String?
+    package var firmwareVersion: String?
+    package var phraseType: String?
+}
+
+/// The members that a `PUT /app/user` named; absent ones stay as they are.
+package struct UserChange: Sendable, Equatable {
+    /// Absent, or the new value, which may be null.
+    package enum Field: Sendable, Equatable {
+        case absent
+        case value(String?)
+    }
+
+    package var firmwareVersion: Field
+    package var phraseType: Field
+
+    package init(firmwareVersion: Field, phraseType: Field) {
+        self.firmwareVersion = firmwareVersion
+        self.phraseType = phraseType
+    }
+}
+
+extension Operations {
+    /// The user's row.
+    package func user(_ uid: String) async throws -> UserView {
+        try await store.perform { try Self.user(uid, $0) }
+    }
+
+    /// The article's `updateUser`: the row, the desired state and the update begin together, or nothing does.
+    package func updateUser(_ uid: String, _ change: UserChange) async throws -> UserView {
+        let now = Self.now()
+        return try await store.perform { transaction in
+            var user = try Self.user(uid, transaction)
+            let device = try user.deviceID.flatMap {
+                try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [$0])
+            }
+            if case .value(let version) = change.firmwareVersion {
+                if let version, let device { try Self.check(version, for: device, transaction) }
+                user.firmwareVersion = version
+            }
+            if case .value(let phrase) = change.phraseType { user.phraseType = phrase }
+            try transaction.db.execute(
+                sql: "UPDATE users SET firmware_version = ?, phrase_type = ? WHERE uid = ?",
+                arguments: [user.firmwareVersion, user.phraseType, uid])
+            if let device { try Self.order(user, from: device, change, transaction, now) }
+            return user
+        }
+    }
+
+    /// Hands the user's wishes to the device: as desired state of its shadow, and as an update where the version differs.
+    private static func order(
+        _ user: UserView, from device: Row, _ change: UserChange, _ transaction: Transaction, _ now: Int64
+    ) throws {
+        if case .value(let version?) = change.firmwareVersion {
+            try beginUpdate(version, for: device, transaction, now)
+        }
+        guard let id = ShadowID(thing: device["thing"], name: nil) else { return }
+        try update(id, payload: try Array(desired(user).utf8), transaction, now)
+    }
+
+    /// The user as the desired state of a shadow, in the JSON form of its Protocol Buffers message.
+    private static func desired(_ user: UserView) throws -> String {
+        var message = ProtoPublishShadowDesired()
+        // Only columns that are set go in: an empty version would be an order.
+        if let version = user.firmwareVersion { message.state.desired.config.firmwareVersion = version }
+        if let phrase = user.phraseType { message.state.desired.config.phraseType = phrase }
+        if !message.state.desired.hasConfig { message.state.desired.config = ProtoDeviceConfig() }
+        var options = JSONEncodingOptions()
+        options.preserveProtoFieldNames = true
+        return try message.jsonString(options: options)
+    }
+
+    private static func user(_ uid: String, _ transaction: Transaction) throws -> UserView {
+        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM users WHERE uid = ?", arguments: [uid]) else {
+            throw Refusal(.notFound, "No such account", "there is no account \"\(uid)\"")
+        }
+        return UserView(
+            uid: uid, deviceID: row["device_id"], firmwareVersion: row["firmware_version"], phraseType: row["phrase_type"])
+    }
+}

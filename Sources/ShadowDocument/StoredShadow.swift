@@ -1,0 +1,72 @@
+//  One shadow as it is stored: two JSON objects, the times of their leaves, a version.
+//
+//  Documents stay bytes. An update is parsed into a tape, laid over the stored bytes in one walk that writes the new
+//  document and its metadata side by side, and nothing is built in between.
+import ByteKit
+import JSONText
+
+/// The two halves of a shadow's state.
+public enum ShadowSection: CaseIterable, Sendable {
+    /// What the owner wants.
+    case desired
+    /// What the device says.
+    case reported
+
+    /// The member's name.
+    public var name: StaticString {
+        switch self {
+        case .desired: "desired"
+        case .reported: "reported"
+        }
+    }
+}
+
+/// A shadow, or the tombstone of a deleted one.
+public struct StoredShadow: Equatable, Sendable {
+    /// Compact `{"desired":{…},"reported":{…}}`; a section without members is left out.
+    public var document: [UInt8]
+    /// The same shape, in the same order, with the time of its last naming in place of each leaf: bare seconds, which
+    /// answers show as `{"timestamp":…}`.
+    public var metadata: [UInt8]
+    /// Grows by one with each accepted update, and once more with a deletion.
+    public var version: UInt64
+    /// Whether it was deleted: then only the version counts.
+    public var isDeleted: Bool
+
+    /// Takes the parts as they were stored.
+    public init(document: [UInt8], metadata: [UInt8], version: UInt64, isDeleted: Bool) {
+        self.document = document
+        self.metadata = metadata
+        self.version = version
+        self.isDeleted = isDeleted
+    }
+
+    /// The tombstone left by a deletion, which uses up one version.
+    public var tombstone: StoredShadow {
+        StoredShadow(document: Array("{}".utf8), metadata: Array("{}".utf8), version: version + 1, isDeleted: true)
+    }
+
+    /// The JSON text at a path of plain member names inside a section; nil where there is nothing.
+    public func value(_ section: ShadowSection, _ path: [StaticString]) -> [UInt8]? {
+        let text = document.span
+        guard !isDeleted,
+            var place = JSONScanner.member(section.name, of: ByteRange(start: 0, count: text.count), in: text)
+        else { return nil }
+        for name in path {
+            guard JSONScanner.kind(of: place, in: text) == .object,
+                let next = JSONScanner.member(name, of: place, in: text)
+            else { return nil }
+            place = next
+        }
+        return text.slice(place).copy()
+    }
+
+    /// The string at a path; nil where there is something else or nothing.
+    public func string(_ section: ShadowSection, _ path: [StaticString]) -> String? {
+        guard let bytes = value(section, path), bytes.first == UInt8(ascii: "\"") else { return nil }
+        var content: [UInt8] = []
+        let text = bytes.span
+        guard JSONScanner.string(of: ByteRange(start: 0, count: text.count), in: text, into: &content) else { return nil }
+        return String(decoding: content, as: UTF8.self)
+    }
+}

@@ -1,0 +1,106 @@
+import GRDB
+
+/// The numbered migrations of the database file, oldest first; each runs in one transaction.
+///
+/// Times are milliseconds since the Unix epoch, names are text, bodies are blobs.
+enum Schema {
+    static let migrator: DatabaseMigrator = {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 the flow") { db in
+            for statement in people + makers + field + broker {
+                try db.execute(sql: statement)
+            }
+        }
+        return migrator
+    }()
+
+    private static let people = [
+        """
+        CREATE TABLE users (
+            uid TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT, device_id TEXT,
+            firmware_version TEXT, phrase_type TEXT, created INTEGER NOT NULL) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE credentials (
+            hash BLOB PRIMARY KEY, kind TEXT NOT NULL, uid TEXT REFERENCES users ON DELETE CASCADE,
+            role TEXT NOT NULL, label TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID
+        """,
+    ]
+
+    private static let makers = [
+        "CREATE TABLE products (slug TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID",
+        """
+        CREATE TABLE hardware (
+            product TEXT NOT NULL REFERENCES products, model TEXT NOT NULL, PRIMARY KEY (product, model)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE releases (
+            product TEXT NOT NULL REFERENCES products, version TEXT NOT NULL, state TEXT NOT NULL, notes TEXT NOT NULL,
+            reason TEXT, created INTEGER NOT NULL, PRIMARY KEY (product, version)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE artifacts (
+            product TEXT NOT NULL, version TEXT NOT NULL, hardware TEXT NOT NULL, sha256 BLOB NOT NULL, size INTEGER NOT NULL,
+            format TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (product, version, hardware),
+            FOREIGN KEY (product, version) REFERENCES releases) WITHOUT ROWID
+        """,
+    ]
+
+    private static let field = [
+        """
+        CREATE TABLE devices (
+            thing TEXT PRIMARY KEY, product TEXT REFERENCES products, hardware TEXT, owner TEXT REFERENCES users ON DELETE SET NULL,
+            token_hash BLOB, revoked INTEGER NOT NULL DEFAULT 0, connected INTEGER NOT NULL DEFAULT 0, address TEXT,
+            last_seen INTEGER, reported_version TEXT, created INTEGER NOT NULL) WITHOUT ROWID
+        """,
+        "CREATE INDEX devices_by_owner ON devices(owner)",
+        "CREATE INDEX devices_by_product ON devices(product, hardware)",
+        """
+        CREATE TABLE shadows (
+            thing TEXT NOT NULL, name TEXT NOT NULL, document BLOB NOT NULL, metadata BLOB NOT NULL, version INTEGER NOT NULL,
+            deleted INTEGER NOT NULL, PRIMARY KEY (thing, name)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE offers (
+            thing TEXT NOT NULL REFERENCES devices ON DELETE CASCADE, version TEXT NOT NULL, state TEXT NOT NULL,
+            created INTEGER NOT NULL, deadline INTEGER NOT NULL, ended INTEGER, PRIMARY KEY (thing, version)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE updates (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, thing TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+            version TEXT NOT NULL, from_version TEXT, phase TEXT NOT NULL, percent INTEGER NOT NULL, attempts INTEGER NOT NULL,
+            reports INTEGER NOT NULL, reason TEXT, created INTEGER NOT NULL, changed INTEGER NOT NULL, deadline INTEGER NOT NULL,
+            ended INTEGER)
+        """,
+        "CREATE UNIQUE INDEX open_update ON updates(thing) WHERE ended IS NULL",
+        "CREATE INDEX updates_by_thing ON updates(thing, id)",
+        """
+        CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL)
+        """,
+        "CREATE INDEX events_by_user ON events(uid, id)",
+        """
+        CREATE TABLE logs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, thing TEXT NOT NULL, received INTEGER NOT NULL, level TEXT NOT NULL,
+            line TEXT NOT NULL)
+        """,
+        "CREATE INDEX logs_by_thing ON logs(thing, id)",
+        "CREATE INDEX logs_by_age ON logs(received)",
+    ]
+
+    private static let broker = [
+        "CREATE TABLE retained (topic BLOB PRIMARY KEY, payload BLOB NOT NULL, qos INTEGER NOT NULL, properties BLOB NOT NULL, stored INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE sessions (client BLOB PRIMARY KEY, principal TEXT NOT NULL, expiry INTEGER NOT NULL, ended INTEGER) WITHOUT ROWID",
+        """
+        CREATE TABLE subscriptions (
+            client BLOB NOT NULL REFERENCES sessions ON DELETE CASCADE, filter BLOB NOT NULL, options INTEGER NOT NULL,
+            PRIMARY KEY (client, filter)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE queue (
+            client BLOB NOT NULL REFERENCES sessions ON DELETE CASCADE, sequence INTEGER NOT NULL, packet INTEGER NOT NULL,
+            topic BLOB NOT NULL, payload BLOB NOT NULL, properties BLOB NOT NULL, retain INTEGER NOT NULL, expires INTEGER,
+            PRIMARY KEY (client, sequence)) WITHOUT ROWID
+        """,
+    ]
+}

@@ -1,0 +1,70 @@
+package import GRDB
+package import ShadowDocument
+package import ShadowService
+
+/// The open transaction of a batch, as jobs see it.
+///
+/// Lives on the writer thread and never leaves it.
+package final class Transaction {
+    /// The connection, for everything that is not a shadow.
+    package let db: Database
+    private let shadows: ShadowTable
+    private var effects: [Effect] = []
+
+    init(db: Database) {
+        self.db = db
+        shadows = ShadowTable(db: db)
+    }
+
+    /// Lets `effect` happen after the commit, behind those already named.
+    package func afterCommit(_ effect: Effect) {
+        effects.append(effect)
+    }
+
+    /// The stored shadow, its tombstone, or nil if there never was one.
+    package func shadow(_ id: ShadowID) throws -> StoredShadow? {
+        try shadows.read(id)
+    }
+
+    /// Stores a shadow or its tombstone.
+    package func store(_ shadow: StoredShadow, as id: ShadowID) throws {
+        try shadows.write(shadow, as: id)
+    }
+
+    // MARK: For the writer
+
+    func mark() -> Int { effects.count }
+
+    /// Forgets what a failed job named and may have changed in memory.
+    func takeBack(to mark: Int) {
+        effects.removeSubrange(mark...)
+        shadows.forget()
+    }
+
+    func forget() {
+        effects.removeAll()
+        shadows.forget()
+    }
+
+    func takeEffects() -> [Effect] {
+        defer { effects.removeAll(keepingCapacity: true) }
+        return effects
+    }
+
+    func inSavepoint<T>(_ body: () throws -> T) throws -> T {
+        try db.execute(sql: "SAVEPOINT job")
+        do {
+            let value = try body()
+            try db.execute(sql: "RELEASE job")
+            return value
+        } catch {
+            try db.execute(sql: "ROLLBACK TO job")
+            try db.execute(sql: "RELEASE job")
+            throw error
+        }
+    }
+
+    func close() {
+        shadows.close()
+    }
+}

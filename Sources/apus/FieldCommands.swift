@@ -1,0 +1,328 @@
+import Accounts
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import Identity
+import NIOCore
+import Operations
+
+// MARK: - Devices
+
+struct DeviceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "device", abstract: "Devices in the field.",
+        subcommands: [Add.self, List.self, Show.self, Revoke.self, Logs.self])
+
+    private struct Added: Decodable {
+        var device: DeviceSummary
+        var certificate: String?
+        var key: String?
+        var ca: String
+        var token: String?
+    }
+
+    struct Add: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Register a device and make its credential.",
+            discussion: """
+                Writes NAME.crt, NAME.key and ca.pem, or prints a device token with --token.
+
+                Example: apus device add lamp-1 --product lamp --hardware esp32c3 --owner ann --out ./lamp-1
+                """)
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name: also its MQTT client id and the certificate's name.") var name: String
+        @Option(help: "Its product.") var product: String?
+        @Option(help: "Its hardware model; needed where the product has several.") var hardware: String?
+        @Option(help: "The account that owns it.") var owner: String?
+        @Option(help: "Where to write the files.") var out = "."
+        @Flag(name: .customLong("token"), help: "Print a device token instead of writing a certificate.") var wantsToken = false
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send(
+                "POST", "/api/v1/devices",
+                body: .bytes(
+                    Client.encode([
+                        "thing": name, "product": product, "hardware": hardware, "owner": owner, "token": wantsToken,
+                    ])))
+            let added = try JSONDecoder().decode(Added.self, from: data)
+            if !wantsToken { try write(added) }
+            if access.json { return Console.result(String(decoding: data, as: UTF8.self)) }
+            if let token = added.token {
+                Console.result(token)
+                Console.note("MQTT user name \(name), password as printed; it is shown only now.")
+            } else {
+                Console.result("Device \(name): \(out)/\(name).crt, \(out)/\(name).key, \(out)/ca.pem")
+            }
+        }
+
+        private func write(_ added: Added) throws {
+            do {
+                try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+                try PrivateFile.write(added.key ?? "", to: "\(out)/\(name).key", mode: 0o600)
+                try PrivateFile.write(added.certificate ?? "", to: "\(out)/\(name).crt", mode: 0o644)
+                try PrivateFile.write(added.ca, to: "\(out)/ca.pem", mode: 0o644)
+            } catch {
+                throw CommandFailure(
+                    "cannot write the device's files", "\(out): \(error)", "Choose a folder that can be written with --out")
+            }
+        }
+    }
+
+    struct List: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List devices.", discussion: "Example: apus device list --product lamp")
+        @OptionGroup var access: ServerAccess
+        @Option(help: "Only this product.") var product: String?
+        @Option(help: "Only this owner's.") var owner: String?
+
+        func run(_ client: Client) async throws {
+            let query = [("product", product), ("owner", owner)]
+                .compactMap { name, value in value.map { "\(name)=\(Client.escaped($0))" } }.joined(separator: "&")
+            let data = try await client.send("GET", "/api/v1/devices" + (query.isEmpty ? "" : "?\(query)"))
+            try present(data, as: [String: [DeviceSummary]].self) { answer in
+                Table.print(
+                    ["DEVICE", "PRODUCT", "HARDWARE", "OWNER", "VERSION", "UPDATE", "ONLINE", "LAST SEEN"],
+                    answer["devices", default: []].map { device in
+                        [
+                            device.thing, device.product ?? "-", device.hardware ?? "-", device.owner ?? "-",
+                            device.version ?? "-", DeviceCommand.text(device.update), device.connected ? "yes" : "no",
+                            Table.time(device.last_seen),
+                        ]
+                    })
+            }
+        }
+    }
+
+    struct Show: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show one device.", discussion: "Example: apus device show lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send("GET", "/api/v1/devices/\(Client.escaped(name))")
+            try present(data, as: DeviceSummary.self, DeviceCommand.show)
+        }
+    }
+
+    struct Revoke: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a device's rights back and close its connection.", discussion: "Example: apus device revoke lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send("POST", "/api/v1/devices/\(Client.escaped(name))/revoke", body: .bytes(Data("{}".utf8)))
+            try present(data, as: DeviceSummary.self, DeviceCommand.show)
+        }
+    }
+
+    static func show(_ device: DeviceSummary) {
+        let rows: [(String, String)] = [
+            ("device", device.thing), ("product", device.product ?? "-"), ("hardware", device.hardware ?? "-"),
+            ("owner", device.owner ?? "-"), ("version", device.version ?? "unknown"), ("update", text(device.update)),
+            ("online", device.connected ? "yes" : "no"), ("last seen", Table.time(device.last_seen)),
+            ("rights", device.revoked ? "revoked" : "valid"),
+        ]
+        for (label, value) in rows {
+            Console.result(label.padding(toLength: 11, withPad: " ", startingAt: 0) + value)
+        }
+    }
+
+    static func text(_ update: UpdateSummary?) -> String {
+        guard let update else { return "-" }
+        let isRunning = ["queued", "downloading", "verifying", "installing", "restarting", "confirming"].contains(update.state)
+        return "\(update.version) \(update.state)" + (isRunning ? " \(update.percent) %" : "")
+            + (update.reason.map { " (\($0))" } ?? "")
+    }
+}
+
+extension DeviceCommand {
+    struct Logs: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show a device's log, or follow it.",
+            discussion: "Example: apus device logs lamp-1 --search OTA_UPDATE_FAILED --follow")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+        @Flag(name: .shortAndLong, help: "Go on with new lines as they come.") var follow = false
+        @Option(help: "Only lines that contain this text.") var search: String?
+        @Option(help: "Only lines of this level.") var level: String?
+        @Option(help: "The newest so many lines.") var limit = 100
+
+        private struct Line: Codable {
+            var id: Int64
+            var received: Int64
+            var level: String
+            var line: String
+        }
+
+        func run(_ client: Client) async throws {
+            let path = "/api/v1/devices/\(Client.escaped(name))/logs"
+            // Following begins before the past is read, so that no line falls between the two.
+            let live = follow ? try await client.open("GET", path + "/follow", timeout: .hours(24 * 365)) : nil
+            let query = [("search", search), ("level", level), ("limit", "\(limit)")]
+                .compactMap { name, value in value.map { "\(name)=\(Client.escaped($0))" } }.joined(separator: "&")
+            let data = try await client.send("GET", "\(path)?\(query)")
+            let past = try JSONDecoder().decode([String: [Line]].self, from: data)["lines", default: []]
+            if access.json, live == nil { return Console.result(String(decoding: data, as: UTF8.self)) }
+            past.forEach(show)
+            if let live { try await follow(live.body, after: past.last?.id ?? 0) }
+        }
+
+        private func follow(_ body: some AsyncSequence<ByteBuffer, any Error>, after last: Int64) async throws {
+            var rest = Data()
+            for try await piece in body {
+                rest.append(contentsOf: piece.readableBytesView)
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    let text = rest[rest.startIndex..<end]
+                    rest = Data(rest[(end + 1)...])
+                    guard let line = try? JSONDecoder().decode(Line.self, from: text), line.id > last, matches(line) else {
+                        continue
+                    }
+                    show(line)
+                }
+            }
+        }
+
+        private func matches(_ line: Line) -> Bool {
+            (search.map { line.line.localizedCaseInsensitiveContains($0) } ?? true)
+                && (level.map { $0.uppercased() == line.level } ?? true)
+        }
+
+        private func show(_ line: Line) {
+            guard !access.json else {
+                let data = (try? JSONEncoder().encode(line)) ?? Data()
+                return Console.result(String(decoding: data, as: UTF8.self))
+            }
+            Console.result("\(Table.time(line.received))  \(line.level.padding(toLength: 5, withPad: " ", startingAt: 0))  \(line.line)")
+        }
+    }
+}
+
+// MARK: - Accounts and tokens
+
+struct UserCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "user", abstract: "Accounts of owners and staff.", subcommands: [Add.self, List.self, Link.self])
+
+    struct Add: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add an account.",
+            discussion: """
+                The password is read from standard input with --password-stdin; with --link the account signs in by a \
+                one-use link instead.
+
+                Example: apus user add ann --link
+                """)
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Account name.") var name: String
+        @Option(help: "owner, operator or admin.") var role: Role = .owner
+        @Option(help: "Password, at least 8 characters (visible to other users of this machine: prefer --password-stdin).")
+        var password: String?
+        @Flag(help: "Read the password from standard input.") var passwordStdin = false
+        @Flag(help: "Print a one-use sign-in link.") var link = false
+
+        func run(_ client: Client) async throws {
+            let secret = passwordStdin ? readLine(strippingNewline: true) : password
+            let data = try await client.send(
+                "POST", "/api/v1/users",
+                body: .bytes(Client.encode(["uid": name, "role": role.rawValue, "password": secret])))
+            guard link || secret == nil else {
+                return try present(data, as: UserSummary.self) { Console.result("Account \($0.uid), \($0.role.rawValue)") }
+            }
+            try await UserCommand.printLink(of: name, client, asJSON: access.json)
+        }
+    }
+
+    struct List: ServerCommand {
+        static let configuration = CommandConfiguration(abstract: "List the accounts.", discussion: "Example: apus user list")
+        @OptionGroup var access: ServerAccess
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send("GET", "/api/v1/users")
+            try present(data, as: [String: [UserSummary]].self) { answer in
+                Table.print(
+                    ["ACCOUNT", "ROLE", "DEVICE", "PASSWORD", "CREATED"],
+                    answer["users", default: []].map {
+                        [$0.uid, $0.role.rawValue, $0.device_id ?? "-", $0.has_password ? "yes" : "no", Table.time($0.created)]
+                    })
+            }
+        }
+    }
+
+    struct Link: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print a new one-use sign-in link of an account.", discussion: "Example: apus user link ann")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Account name.") var name: String
+
+        func run(_ client: Client) async throws {
+            try await UserCommand.printLink(of: name, client, asJSON: access.json)
+        }
+    }
+
+    private struct Secret: Decodable {
+        var link: String
+    }
+
+    fileprivate static func printLink(of name: String, _ client: Client, asJSON: Bool) async throws {
+        let data = try await client.send(
+            "POST", "/api/v1/users/\(Client.escaped(name))/link", body: .bytes(Data("{}".utf8)))
+        if asJSON { return Console.result(String(decoding: data, as: UTF8.self)) }
+        Console.result(try JSONDecoder().decode(Secret.self, from: data).link)
+        Console.note("The link signs \(name) in once, within a day.")
+    }
+}
+
+extension Role: ExpressibleByArgument {}
+
+struct TokenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Tokens for programs.", subcommands: [Create.self, List.self, Revoke.self])
+
+    private struct Secret: Decodable {
+        var token: String
+    }
+
+    struct Create: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token; it is shown only now.", discussion: "Example: apus token create build-server --role operator")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "What it is for.") var label: String
+        @Option(help: "owner, operator or admin.") var role: Role = .operator
+        @Option(help: "The account it acts for.") var user: String?
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send(
+                "POST", "/api/v1/tokens",
+                body: .bytes(Client.encode(["label": label, "role": role.rawValue, "uid": user])))
+            try present(data, as: Secret.self) { Console.result($0.token) }
+        }
+    }
+
+    struct List: ServerCommand {
+        static let configuration = CommandConfiguration(abstract: "List the tokens.", discussion: "Example: apus token list")
+        @OptionGroup var access: ServerAccess
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send("GET", "/api/v1/tokens")
+            try present(data, as: [String: [TokenSummary]].self) { answer in
+                Table.print(
+                    ["TOKEN", "ROLE", "ACCOUNT", "CREATED"],
+                    answer["tokens", default: []].map { [$0.label, $0.role.rawValue, $0.uid ?? "-", Table.time($0.created)] })
+            }
+        }
+    }
+
+    struct Revoke: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a token back.", discussion: "Example: apus token revoke build-server")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "What it is for.") var label: String
+
+        func run(_ client: Client) async throws {
+            _ = try await client.send("DELETE", "/api/v1/tokens/\(Client.escaped(label))")
+            Console.result(access.json ? "{}" : "Token \(label) is not valid any more")
+        }
+    }
+}

@@ -1,0 +1,245 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import Operations
+
+/// A command that asks a server and shows the answer.
+protocol ServerCommand: AsyncParsableCommand {
+    var access: ServerAccess { get }
+    func run(_ client: Client) async throws
+}
+
+extension ServerCommand {
+    mutating func run() async throws {
+        signal(SIGINT) { _ in _exit(CommandFailure.Code.cancelled.rawValue) }
+        let client = try access.client()
+        do {
+            try await run(client)
+            await client.close()
+        } catch {
+            await client.close()
+            throw error
+        }
+    }
+
+    /// Prints the answer as it came with `--json`, or as `show` writes it.
+    func present<T: Decodable>(_ data: Data, as type: T.Type, _ show: (T) -> Void) throws {
+        if access.json {
+            Console.result(String(decoding: data, as: UTF8.self))
+        } else {
+            show(try JSONDecoder().decode(type, from: data))
+        }
+    }
+}
+
+// MARK: - Products
+
+struct ProductCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "product", abstract: "Products and their hardware models.", subcommands: [Add.self, List.self])
+
+    struct Add: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add a product, or hardware models to one.",
+            discussion: "Example: apus product add lamp --name \"Desk lamp\" --hardware esp32c3")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Short name, as it stands in URLs.") var slug: String
+        @Option(help: "Name for people.") var name: String?
+        @Option(parsing: .singleValue, help: "Hardware model; repeatable. Without one the product has the model \"default\".")
+        var hardware: [String] = []
+        @Option(help: "What is taken as firmware: any, microcontroller, linux or raw.") var format: ImageRule = .any
+
+        func run(_ client: Client) async throws {
+            let models = hardware.isEmpty ? ["default"] : hardware
+            let data = try await client.send(
+                "POST", "/api/v1/products",
+                body: .bytes(
+                    Client.encode(["slug": slug, "name": name, "hardware": models, "format": format.rawValue])))
+            try present(data, as: ProductSummary.self) {
+                Console.result("Product \($0.slug) with hardware \($0.hardware.joined(separator: ", "))")
+            }
+        }
+    }
+
+    struct List: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the products.", discussion: "Example: apus product list --json")
+        @OptionGroup var access: ServerAccess
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send("GET", "/api/v1/products")
+            try present(data, as: [String: [ProductSummary]].self) { answer in
+                Table.print(
+                    ["PRODUCT", "NAME", "HARDWARE", "FORMAT"],
+                    answer["products", default: []].map {
+                        [$0.slug, $0.name, $0.hardware.joined(separator: ","), $0.format.rawValue]
+                    })
+            }
+        }
+    }
+}
+
+extension ImageRule: ExpressibleByArgument {}
+
+// MARK: - Releases
+
+struct ReleaseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "release", abstract: "Firmware releases.",
+        subcommands: [Publish.self, List.self, Show.self, Withdraw.self])
+
+    struct Publish: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Publish a firmware image; owners of devices it is for are told at once.",
+            discussion: """
+                The same file under the same version again changes nothing; another file is refused.
+
+                Example: apus release publish build/lamp.bin --product lamp --version 1.0.5 --notes NOTES.md
+                """)
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "The firmware image.") var file: String
+        @Option(help: "The product it is for.") var product: String
+        @Option(help: "Its version, such as 1.0.5.") var version: String
+        @Option(help: "The hardware model it is for; needed where the product has several.") var hardware: String?
+        @Option(help: "A file with release notes for owners, Markdown, at most 16 KB.") var notes: String?
+        @Flag(help: "Publish although the image names another version inside.") var ignoreImageVersion = false
+
+        func run(_ client: Client) async throws {
+            let (handle, size) = try image()
+            defer { try? handle.close() }
+            var query = "version=\(Client.escaped(version))"
+            if let hardware { query += "&hardware=\(Client.escaped(hardware))" }
+            if let notes { query += "&notes=\(Client.escaped(try text(of: notes)))" }
+            if ignoreImageVersion { query += "&ignore_image_version=true" }
+            let data = try await client.send(
+                "POST", "/api/v1/products/\(Client.escaped(product))/releases?\(query)",
+                body: .stream(FilePieces(handle, label: "upload", size: size), length: .known(Int64(size))),
+                contentType: "application/octet-stream")
+            try present(data, as: ReleaseSummary.self) { release in
+                Console.result("Published \(release.product) \(release.version)")
+                ReleaseCommand.show(release)
+            }
+        }
+
+        private func image() throws -> (FileHandle, Int) {
+            let path = file
+            var isDirectory: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue,
+                let handle = FileHandle(forReadingAtPath: path), let size = try? handle.seekToEnd()
+            else {
+                throw CommandFailure(
+                    "cannot read the image", "\(path) is no file that can be read", "Name the file that your build made")
+            }
+            guard size > 0 else {
+                throw CommandFailure(
+                    "not a firmware image", "\(path) is empty", "Build the firmware again", code: .refused)
+            }
+            try handle.seek(toOffset: 0)
+            return (handle, Int(size))
+        }
+
+        private func text(of path: String) throws -> String {
+            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                throw CommandFailure("cannot read the notes", "\(path) is no text file that can be read", "Check --notes")
+            }
+            guard text.utf8.count <= 16 << 10 else {
+                throw CommandFailure(
+                    "notes too long", "\(path) has \(text.utf8.count) bytes; expected at most 16384", "Shorten them",
+                    code: .refused)
+            }
+            return text
+        }
+    }
+
+    struct List: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List releases, highest version first.", discussion: "Example: apus release list --product lamp")
+        @OptionGroup var access: ServerAccess
+        @Option(help: "Only this product.") var product: String?
+
+        func run(_ client: Client) async throws {
+            let query = product.map { "?product=\(Client.escaped($0))" } ?? ""
+            let data = try await client.send("GET", "/api/v1/releases\(query)")
+            try present(data, as: [String: [ReleaseSummary]].self) { answer in
+                Table.print(
+                    ["PRODUCT", "VERSION", "STATE", "HARDWARE", "SIZE", "PUBLISHED"],
+                    answer["releases", default: []].map { release in
+                        [
+                            release.product, release.version, release.state,
+                            release.artifacts.map(\.hardware).joined(separator: ","),
+                            release.artifacts.map { Table.size($0.size) }.joined(separator: ","), Table.time(release.created),
+                        ]
+                    })
+            }
+        }
+    }
+
+    struct Show: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show one release.", discussion: "Example: apus release show 1.0.5 --product lamp")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Its version.") var version: String
+        @Option(help: "Its product.") var product: String
+
+        func run(_ client: Client) async throws {
+            let path = "/api/v1/products/\(Client.escaped(product))/releases/\(Client.escaped(version))"
+            try present(try await client.send("GET", path), as: ReleaseSummary.self, ReleaseCommand.show)
+        }
+    }
+
+    struct Withdraw: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Withdraw a release: it is offered and downloaded no more.",
+            discussion: "Example: apus release withdraw 1.0.5 --product lamp --reason \"Wi-Fi drops\"")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Its version.") var version: String
+        @Option(help: "Its product.") var product: String
+        @Option(help: "Why, for the record.") var reason: String?
+
+        func run(_ client: Client) async throws {
+            let path = "/api/v1/products/\(Client.escaped(product))/releases/\(Client.escaped(version))/withdraw"
+            let data = try await client.send("POST", path, body: .bytes(Client.encode(["reason": reason])))
+            try present(data, as: ReleaseSummary.self, ReleaseCommand.show)
+        }
+    }
+
+    static func show(_ release: ReleaseSummary) {
+        Console.result("state      \(release.state)" + (release.reason.map { " (\($0))" } ?? ""))
+        for artifact in release.artifacts {
+            Console.result("image      \(artifact.hardware)  \(artifact.format)  \(Table.size(artifact.size))  \(artifact.sha256)")
+        }
+        if !release.notes.isEmpty { Console.result("\n\(release.notes)") }
+    }
+}
+
+/// A file in pieces, for an upload, with its progress shown.
+struct FilePieces: AsyncSequence, Sendable {
+    typealias Element = ByteBuffer
+    private let handle: FileHandle
+    private let label: String
+    private let size: Int
+
+    init(_ handle: FileHandle, label: String, size: Int) {
+        self.handle = handle
+        self.label = label
+        self.size = size
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        let handle: FileHandle
+        let bar: ProgressBar
+        var sent = 0
+
+        mutating func next() async throws -> ByteBuffer? {
+            guard let data = try handle.read(upToCount: 256 << 10), !data.isEmpty else { return nil }
+            sent += data.count
+            bar.advance(to: sent)
+            return ByteBuffer(bytes: data)
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(handle: handle, bar: ProgressBar(label, total: size))
+    }
+}

@@ -1,0 +1,27 @@
+import Broker
+import BrokerNIO
+import Foundation
+
+/// The numbers of `/metrics`, in Prometheus' text format.
+enum Metrics {
+    static func text(_ broker: BrokerServer, expiry: Int) async -> String {
+        var lines = [
+            "# TYPE apus_build_info gauge", "apus_build_info{version=\"\(Apus.version)\"} 1",
+            "# TYPE apus_cert_expiry_timestamp_seconds gauge", "apus_cert_expiry_timestamp_seconds \(expiry)",
+        ]
+        if let (counters, connections) = try? await broker.counters() {
+            lines += [
+                "# TYPE apus_mqtt_connections gauge", "apus_mqtt_connections \(connections)",
+                "# TYPE apus_mqtt_packets_total counter",
+                "apus_mqtt_packets_total{direction=\"received\"} \(counters.packetsReceived)",
+                "apus_mqtt_packets_total{direction=\"sent\"} \(counters.packetsSent)",
+                "# TYPE apus_mqtt_published_total counter", "apus_mqtt_published_total \(counters.published)",
+                "# TYPE apus_mqtt_dropped_total counter", "apus_mqtt_dropped_total \(counters.dropped)",
+                "# TYPE apus_mqtt_refused_total counter", "apus_mqtt_refused_total \(counters.refused)",
+                "# TYPE apus_mqtt_protocol_faults_total counter",
+                "apus_mqtt_protocol_faults_total \(counters.protocolFaults)",
+            ]
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,153 @@
+import Accounts
+import Broker
+import BrokerNIO
+import Foundation
+import HTTPAPI
+import Logging
+import MQTTWire
+import Operations
+import ServiceLifecycle
+import Store
+import NIOCore
+
+/// Connects the parts of the server, which do not know each other.
+enum Wiring {
+    /// Sends what a commit causes to the broker and to the owners' pages, in the order of the commits.
+    static func route(_ store: Store, to broker: BrokerServer, _ hub: EventHub) {
+        store.deliverEffects { effects in
+            var messages: [(topic: [UInt8], payload: [UInt8])] = []
+            for effect in effects {
+                switch effect {
+                case .publish(let topic, let payload): messages.append((topic, payload))
+                case .event(let event): hub.publish(event)
+                case .disconnect(let thing): broker.disconnect(thing: thing)
+                case .logged(let lines): hub.publish(lines)
+                }
+            }
+            if !messages.isEmpty { broker.publish(messages) }
+        }
+    }
+
+    /// What the broker asks of the rest.
+    static func hooks(_ operations: Operations, _ logs: LogCollector, isDevelopment: Bool) -> BrokerHooks {
+        BrokerHooks(
+            authenticate: { credentials, answer in
+                if isDevelopment { return answer(.accepted(.administrator)) }
+                Task { answer(await Doorkeeper.judge(credentials, operations)) }
+            },
+            shadowRequest: { topic, payload, answer in
+                operations.shadowRequest(topic: topic, payload: payload) { answer($0.completion) }
+            },
+            deviceLog: { thing, payload in logs.take(thing: thing, payload: payload) },
+            presence: { thing, isConnected, address in
+                operations.notePresence(
+                    thing: String(decoding: thing, as: UTF8.self), isConnected: isConnected, address: address)
+            },
+            commit: { changes, answer in operations.store(changes) { answer($0.completion) } })
+    }
+}
+
+extension Result {
+    fileprivate var completion: Completion {
+        switch self {
+        case .success: .done
+        case .failure: .failed
+        }
+    }
+}
+
+/// Judges MQTT clients: device certificate, device token, or an operator's token as password.
+enum Doorkeeper {
+    static func judge(_ credentials: Credentials, _ operations: Operations) async -> Verdict {
+        do {
+            if let thing = credentials.certificateThing {
+                let name = String(decoding: thing, as: UTF8.self)
+                guard try await operations.authenticateDevice(thing: name, token: nil) else {
+                    return .refused(
+                        .notAuthorized, why: "the certificate names \"\(name)\", which is no device here or was revoked: apus device add")
+                }
+                return .accepted(.device(thing: thing))
+            }
+            guard let password = credentials.password.flatMap({ String(validating: $0, as: UTF8.self) }) else {
+                return .refused(
+                    .notAuthorized, why: "no certificate and no password; register it: apus device add NAME --token")
+            }
+            if let user = credentials.userName.flatMap({ String(validating: $0, as: UTF8.self) }),
+                try await operations.authenticateDevice(thing: user, token: password)
+            {
+                return .accepted(.device(thing: Array(user.utf8)))
+            }
+            if try await operations.caller(secret: password)?.role.covers(.operator) == true {
+                return .accepted(.administrator)
+            }
+            return .refused(.badUserNameOrPassword, why: "user name and token fit no device and no operator")
+        } catch {
+            return .refused(.serverUnavailable, why: "\(error)")
+        }
+    }
+}
+
+/// Looks after deadlines, old logs and quiet streams.
+struct Maintenance: Service {
+    let operations: Operations
+    let hub: EventHub
+    let logger: Logger
+
+    func run() async throws {
+        var rounds = 0
+        for await _ in AsyncTimer(every: .seconds(10)).cancelOnGracefulShutdown() {
+            hub.tick()
+            rounds += 1
+            guard rounds % 6 == 0 else { continue }
+            do {
+                try await operations.lookAfterDeadlines()
+                try await operations.trimLogs()
+            } catch {
+                logger.error("maintenance failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+/// Ticks at a fixed interval.
+struct AsyncTimer: AsyncSequence, Sendable {
+    typealias Element = Void
+    let interval: Duration
+
+    init(every interval: Duration) {
+        self.interval = interval
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        let interval: Duration
+
+        mutating func next() async -> Void? {
+            do {
+                try await Task.sleep(for: interval)
+                return ()
+            } catch {
+                return nil
+            }
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(interval: interval)
+    }
+}
+
+/// Says goodbye to MQTT clients and ends open streams when the server is told to stop.
+struct Farewell: Service {
+    let broker: BrokerServer
+    let hub: EventHub
+    let listeners: [any Channel]
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        for listener in listeners {
+            try? await listener.close()
+        }
+        await broker.shutDown()
+        hub.close()
+    }
+}

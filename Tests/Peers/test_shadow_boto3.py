@@ -1,0 +1,210 @@
+"""Shadows through boto3 as it is: `iot-data` against a `--dev` server."""
+
+import concurrent.futures
+import json
+
+import pytest
+
+from aws import Shadows, iot_data
+
+
+@pytest.fixture(scope="module")
+def shadows(dev):
+    return Shadows(dev.url)
+
+
+def test_life_of_a_shadow(shadows, thing):
+    with pytest.raises(shadows.exceptions.ResourceNotFoundException) as missing:
+        shadows.get(thing)
+    assert missing.value.response["Error"]["Message"].startswith("No shadow exists with name")
+
+    state = {"desired": {"a": 1, "b": {"c": [1, 2]}}, "reported": {"a": 0}}
+    accepted = shadows.update(thing, {"state": state})
+    assert accepted["version"] == 1
+    assert accepted["state"] == state
+
+    document = shadows.get(thing)
+    assert document["state"]["delta"] == {"a": 1, "b": {"c": [1, 2]}}
+    assert document["version"] == 1
+    assert set(document["metadata"]["desired"]["b"]["c"][0]) == {"timestamp"}
+
+    shadows.update(thing, {"state": {"desired": {"b": None}, "reported": {"a": 1}}})
+    document = shadows.get(thing)
+    assert document["state"] == {"desired": {"a": 1}, "reported": {"a": 1}}
+
+    assert shadows.delete(thing)["version"] == 2
+    with pytest.raises(shadows.exceptions.ResourceNotFoundException):
+        shadows.get(thing)
+    with pytest.raises(shadows.exceptions.ResourceNotFoundException):
+        shadows.delete(thing)
+    assert shadows.update(thing, {"state": {"desired": {"a": 1}}})["version"] > 2
+
+
+def test_null_state_clears_and_counts(shadows, thing):
+    shadows.update(thing, {"state": {"desired": {"a": 1}}})
+    accepted = shadows.update(thing, {"state": None})
+    assert accepted["state"] is None and accepted["version"] == 2
+    assert shadows.get(thing)["state"] == {}
+
+
+def test_token_is_echoed_and_request_id_is_there(shadows, thing):
+    answer = shadows.client.update_thing_shadow(
+        thingName=thing, payload=json.dumps({"state": {}, "clientToken": "abc"}))
+    assert json.loads(answer["payload"].read())["clientToken"] == "abc"
+    assert answer["ResponseMetadata"]["RequestId"]
+    assert "clientToken" not in shadows.get(thing)
+
+
+def test_version_lock(shadows, thing):
+    shadows.update(thing, {"state": {"desired": {"a": 1}}})
+    shadows.update(thing, {"state": {"desired": {"a": 2}}, "version": 1})
+    for version in (1, 3):
+        with pytest.raises(shadows.exceptions.ConflictException) as conflict:
+            shadows.update(thing, {"state": {"desired": {"a": 3}}, "version": version})
+        assert conflict.value.response["Error"]["Message"] == "Version conflict"
+    assert shadows.get(thing)["version"] == 2
+
+
+@pytest.mark.parametrize("document, message", [
+    ("{", "Invalid JSON"),
+    ("[]", "Invalid JSON"),
+    ('{"state":{"desired":{"a":[null]}}}', "Invalid JSON"),
+    ({"foo": 1}, "Missing required node: state"),
+    ({"state": 1}, "State node must be an object"),
+    ({"state": {"foo": {}}}, "State contains an invalid node: 'foo'"),
+    ({"state": {"delta": {}}}, "State contains an invalid node: 'delta'"),
+    ({"state": {"desired": 1}}, "Desired node must be an object"),
+    ({"state": {"reported": []}}, "Reported node must be an object"),
+    ({"state": {}, "version": "1"}, "Invalid version"),
+    ({"state": {}, "clientToken": "x" * 65}, "Invalid clientToken"),
+    ('{"state":{"desired":' + '{"a":' * 9 + "1" + "}" * 9 + "}}",
+     "JSON contains too many levels of nesting; maximum is 8"),
+])
+def test_refusals_name_their_reason(shadows, thing, document, message):
+    with pytest.raises(shadows.exceptions.InvalidRequestException) as refused:
+        shadows.update(thing, document)
+    assert refused.value.response["Error"]["Message"] == message
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    with pytest.raises(shadows.exceptions.ResourceNotFoundException):
+        shadows.get(thing)
+
+
+def test_size_is_measured_after_merging(shadows, thing):
+    shadows.update(thing, {"state": {"desired": {"a": "x" * 8000}}})
+    with pytest.raises(shadows.exceptions.RequestEntityTooLargeException):
+        shadows.update(thing, {"state": {"reported": {"b": "y" * 200}}})
+    shadows.update(thing, {"state": {"desired": {"a": None}, "reported": {"b": "y" * 200}}})
+
+
+def test_bytes_that_are_no_text(shadows, thing):
+    with pytest.raises(shadows.exceptions.UnsupportedDocumentEncodingException):
+        shadows.update(thing, b'{"state":{"desired":{"a":"\xff"}}}')
+
+
+def test_named_shadows_are_independent_and_listed(shadows):
+    thing = "plant:7:pump"
+    names = [f"zone:{index}" for index in range(5)]
+    for name in names:
+        shadows.update(thing, {"state": {"desired": {"name": name}}}, name)
+    shadows.update(thing, {"state": {"desired": {"name": "classic"}}})
+    assert shadows.get(thing, names[3])["state"]["desired"] == {"name": names[3]}
+    shadows.delete(thing, names[4])
+    with pytest.raises(shadows.exceptions.ResourceNotFoundException):
+        shadows.get(thing, names[4])
+
+    listed, token = [], None
+    while True:
+        more = {"nextToken": token} if token else {}
+        page = shadows.client.list_named_shadows_for_thing(thingName=thing, pageSize=3, **more)
+        assert len(page["results"]) <= 3
+        listed += page["results"]
+        token = page.get("nextToken")
+        if not token:
+            break
+    assert sorted(listed) == names[:4]
+    assert shadows.client.list_named_shadows_for_thing(thingName="nobody-knows-it")["results"] == []
+
+
+@pytest.mark.parametrize("thing_name", ["a/b", "a b", "x" * 129, "ä"])
+def test_bad_thing_names(shadows, thing_name):
+    with pytest.raises(shadows.exceptions.InvalidRequestException):
+        shadows.update(thing_name, {"state": {}})
+
+
+def test_bad_shadow_name_and_page(shadows, thing):
+    with pytest.raises(shadows.exceptions.InvalidRequestException):
+        shadows.update(thing, {"state": {}}, "a/b")
+    with pytest.raises(shadows.exceptions.InvalidRequestException):
+        shadows.client.list_named_shadows_for_thing(thingName=thing, pageSize=100, nextToken="rubbish!")
+
+
+def test_concurrent_updates_lose_nothing(dev, shadows, thing):
+    def work(index):
+        client = Shadows(dev.url)
+        return [client.update(thing, {"state": {"desired": {f"k{index}": n}}})["version"] for n in range(20)]
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        versions = sorted(version for run in pool.map(work, range(6)) for version in run)
+    assert versions == list(range(1, 121))
+    assert shadows.get(thing)["state"]["desired"] == {f"k{index}": 19 for index in range(6)}
+
+
+def test_numbers_come_back_unchanged(shadows, thing):
+    members = ('"big":9007199254740991', '"one":1', '"yes":true', '"text":"1"', '"f":1.5')
+    shadows.update(thing, '{"state":{"desired":{' + ",".join(members) + "}}}")
+    raw = shadows.client.get_thing_shadow(thingName=thing)["payload"].read().decode()
+    for member in members:
+        assert member in raw
+
+
+def test_the_same_over_tls(dev, thing):
+    shadows = Shadows(dev.https_url, verify=dev.ca)
+    assert shadows.update(thing, {"state": {"desired": {"a": 1}}})["version"] == 1
+    assert shadows.get(thing)["state"]["desired"] == {"a": 1}
+
+
+def test_publish_reaches_subscribers(dev, connect, thing):
+    peer = connect(dev.addresses["mqtt"])
+    peer.subscribe(f"plant/{thing}/#")
+    iot_data(dev.url).publish(topic=f"plant/{thing}/pump", qos=1, payload=b"on")
+    message = peer.expect()
+    assert (message.topic, message.payload, message.retain) == (f"plant/{thing}/pump", b"on", False)
+
+
+def test_publish_on_a_request_topic_is_a_shadow_update(dev, shadows, thing):
+    iot_data(dev.url).publish(
+        topic=f"$aws/things/{thing}/shadow/update", qos=1, payload=b'{"state":{"desired":{"a":1}}}')
+    assert shadows.get(thing)["version"] == 1
+
+
+def test_retained_messages_are_listed_read_and_deleted(dev, connect, thing):
+    client = iot_data(dev.url)
+    topic = f"kept/{thing}"
+    client.publish(topic=topic, qos=1, retain=True, payload=b"kept")
+    kept = client.get_retained_message(topic=topic)
+    assert (kept["topic"], kept["payload"], kept["qos"]) == (topic, b"kept", 1)
+    assert topic in [entry["topic"] for entry in _all_retained(client)]
+    peer = connect(dev.addresses["mqtt"])
+    peer.subscribe(topic)
+    message = peer.expect(topic)
+    assert message.retain and message.payload == b"kept"
+    client.publish(topic=topic, qos=1, retain=True, payload=b"")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.get_retained_message(topic=topic)
+
+
+def _all_retained(client):
+    entries, token = [], None
+    while True:
+        page = client.list_retained_messages(maxResults=50, **({"nextToken": token} if token else {}))
+        entries += page["retainedTopics"]
+        token = page.get("nextToken")
+        if not token:
+            return entries
+
+
+def test_strict_server_takes_no_unproven_request(strict, thing):
+    shadows = Shadows(strict.url)
+    for call in (lambda: shadows.get(thing), lambda: shadows.update(thing, {"state": {}})):
+        with pytest.raises((shadows.exceptions.UnauthorizedException, shadows.exceptions.ForbiddenException)):
+            call()
