@@ -25,7 +25,7 @@ struct DeviceCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Register a device and make its credential.",
             discussion: """
-                Writes NAME.crt, NAME.key and ca.pem, or prints a device token with --token.
+                Writes NAME.crt, NAME.key and ca.pem, or prints a device token with --token (no value behind it).
 
                 Example: apus device add lamp-1 --product lamp --hardware esp32c3 --owner ann --out ./lamp-1
                 """)
@@ -35,7 +35,10 @@ struct DeviceCommand: ParsableCommand {
         @Option(help: "Its hardware model; needed where the product has several.") var hardware: String?
         @Option(help: "The account that owns it.") var owner: String?
         @Option(help: "Where to write the files.") var out = "."
-        @Flag(name: .customLong("token"), help: "Print a device token instead of writing a certificate.") var wantsToken = false
+        @Flag(
+            name: .customLong("device-token"),
+            help: "Print a device token instead of writing a certificate; \"--token\" without a value means the same.")
+        var wantsToken = false
 
         func run(_ client: Client) async throws {
             let data = try await client.send(

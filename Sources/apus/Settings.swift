@@ -34,7 +34,7 @@ enum EnvironmentSettings {
 
     /// Puts settings of environment and env file in front of the arguments of `apus serve`, where they name no flag.
     static func complete(_ arguments: [String], environment: [String: String]) throws -> [String] {
-        guard arguments.first == "serve" else { return arguments }
+        guard arguments.first == "serve" else { return DeviceTokenFlag.rewritten(arguments) }
         var values = try envFile(arguments, environment)
         values.merge(environment.filter { $0.key.hasPrefix("APUS_") }) { $1 }
         var added: [String] = []
@@ -67,5 +67,17 @@ enum EnvironmentSettings {
                 value.trimmingCharacters(in: CharacterSet(charactersIn: "\"'"))
         }
         return values
+    }
+}
+
+/// `apus device add … --token` asks for a device token; `--token SECRET` says who asks, as everywhere.
+enum DeviceTokenFlag {
+    static func rewritten(_ arguments: [String]) -> [String] {
+        guard arguments.prefix(2) == ["device", "add"] else { return arguments }
+        return arguments.indices.map { index in
+            guard arguments[index] == "--token" else { return arguments[index] }
+            let next = index + 1 < arguments.count ? arguments[index + 1] : ""
+            return next.hasPrefix("apus_") || next.hasPrefix("session_") ? "--token" : "--device-token"
+        }
     }
 }
