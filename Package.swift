@@ -124,6 +124,14 @@ let package = Package(
             ]),
         program("apus-agent", [argumentParser, "AgentLinux"]),
 
+        // Simulated devices, for demo and tests.
+        program(
+            "apus-stock-device",
+            [
+                argumentParser, httpClient, nioCore, nioPosix, nioHTTP1, nioSSL, "ByteKit", "JSONText", "MQTTWire",
+            ]),
+        program("demo-lamp", []),
+
         tests("MQTTWire", ["ByteKit", "MQTTWire"]),
         tests("VersionText", ["VersionText"]),
         tests("ImageFormat", ["ByteKit", "ImageFormat"]),

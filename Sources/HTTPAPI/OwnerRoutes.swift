@@ -24,6 +24,12 @@ struct OwnerRoutes {
         group.get("devices") { _, context in
             Response.json(["devices": try await operations.devices(owner: try Self.uid(context))])
         }
+        group.put("devices/:thing") { request, context in
+            let uid = try Self.uid(context)
+            let change = try UserChange(json: try await request.bodyBytes())
+            return Response.json(
+                try await operations.updateDevice(try context.segment("thing"), of: uid, change))
+        }
         group.get("listen") { request, context in
             let uid = try Self.uid(context)
             let last = request.headers[.lastEventID] ?? request.uri.queryParameters["last_event_id"].map(String.init)

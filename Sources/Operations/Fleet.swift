@@ -186,7 +186,8 @@ extension Operations {
                 row["revoked"] == false
             else { return false }
             guard let token else { return true }
-            return row["token_hash"] == Secrets.digest(token)
+            let stored: Data? = row["token_hash"]
+            return stored == Secrets.digest(token)
         }
     }
 

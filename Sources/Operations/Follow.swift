@@ -43,7 +43,8 @@ extension Operations {
     ) throws {
         let thing: String = device["thing"]
         guard let running = stored.string(.reported, ["config", "firmware_version"]) else { return }
-        let isNew = running != device["reported_version"]
+        let before: String? = device["reported_version"]
+        let isNew = running != before
         if isNew {
             try transaction.db.execute(
                 sql: "UPDATE devices SET reported_version = ? WHERE thing = ?", arguments: [running, thing])

@@ -57,6 +57,29 @@ extension Operations {
         }
     }
 
+    /// The same wishes for one of the user's devices, whichever it is.
+    package func updateDevice(_ thing: String, of uid: String, _ change: UserChange) async throws -> DeviceSummary {
+        let primary = try await user(uid).deviceID
+        if primary == thing {
+            _ = try await updateUser(uid, change)
+            return try await device(thing)
+        }
+        let now = Self.now()
+        return try await store.perform { transaction in
+            guard let device = try Row.fetchOne(
+                transaction.db, sql: "SELECT * FROM devices WHERE thing = ? AND owner = ?", arguments: [thing, uid])
+            else { throw Refusal(.notFound, "No such device", "you have no device \"\(thing)\"") }
+            var wishes = UserView(uid: uid, deviceID: thing, firmwareVersion: nil, phraseType: nil)
+            if case .value(let version?) = change.firmwareVersion {
+                try Self.check(version, for: device, transaction)
+                wishes.firmwareVersion = version
+            }
+            if case .value(let phrase) = change.phraseType { wishes.phraseType = phrase }
+            try Self.order(wishes, from: device, change, transaction, now)
+            return try Self.device(thing, transaction)
+        }
+    }
+
     /// Hands the user's wishes to the device: as desired state of its shadow, and as an update where the version differs.
     private static func order(
         _ user: UserView, from device: Row, _ change: UserChange, _ transaction: Transaction, _ now: Int64

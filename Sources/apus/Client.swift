@@ -113,7 +113,7 @@ struct Client: Sendable {
             switch response.status.code {
             case 401: .signIn
             case 404: .notFound
-            case 403, 409, 413, 422: .refused
+            case 400, 403, 409, 413, 422: .refused
             default: .failed
             }
         return CommandFailure(

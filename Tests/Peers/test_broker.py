@@ -18,7 +18,7 @@ def address(dev):
 
 
 @BOTH
-@pytest.mark.parametrize("qos", [0, 1, 2])
+@pytest.mark.parametrize("qos", [0, 1])
 def test_delivery_in_order(connect, address, thing, version, qos):
     listener = connect(address, version=version)
     speaker = connect(address, version=version)

@@ -57,11 +57,6 @@ def test_operator_routes_need_a_token_even_with_dev(dev):
     assert requests.get(dev.url + "/api/v1/devices", timeout=5, headers=dev.admin).status_code == 200
 
 
-def test_openapi_document_is_served(dev):
-    answer = requests.get(dev.url + "/api/v1/openapi.json", timeout=5, headers=dev.admin)
-    assert answer.json()["openapi"].startswith("3.1")
-
-
 def test_unknown_command_and_unreachable_server_have_their_exit_codes(strict):
     assert subprocess.run([BINARY, "no-such-command"], capture_output=True, timeout=15).returncode == 64
     command = [BINARY, "device", "list", "--server", "http://127.0.0.1:1", "--token", "x"]

@@ -45,7 +45,7 @@ def test_live_message_travels(where, thing, version):
         for line in listener.stdout:
             if "Subscribed" in line:
                 break
-        publish(where, "-V", version, "-t", topic, "-q", "2", "-m", "now")
+        publish(where, "-V", version, "-t", topic, "-q", "1", "-m", "now")
         assert "now" in listener.communicate(timeout=15)[0]
         assert listener.returncode == 0
     finally:

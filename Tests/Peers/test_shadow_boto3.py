@@ -163,46 +163,6 @@ def test_the_same_over_tls(dev, thing):
     assert shadows.get(thing)["state"]["desired"] == {"a": 1}
 
 
-def test_publish_reaches_subscribers(dev, connect, thing):
-    peer = connect(dev.addresses["mqtt"])
-    peer.subscribe(f"plant/{thing}/#")
-    iot_data(dev.url).publish(topic=f"plant/{thing}/pump", qos=1, payload=b"on")
-    message = peer.expect()
-    assert (message.topic, message.payload, message.retain) == (f"plant/{thing}/pump", b"on", False)
-
-
-def test_publish_on_a_request_topic_is_a_shadow_update(dev, shadows, thing):
-    iot_data(dev.url).publish(
-        topic=f"$aws/things/{thing}/shadow/update", qos=1, payload=b'{"state":{"desired":{"a":1}}}')
-    assert shadows.get(thing)["version"] == 1
-
-
-def test_retained_messages_are_listed_read_and_deleted(dev, connect, thing):
-    client = iot_data(dev.url)
-    topic = f"kept/{thing}"
-    client.publish(topic=topic, qos=1, retain=True, payload=b"kept")
-    kept = client.get_retained_message(topic=topic)
-    assert (kept["topic"], kept["payload"], kept["qos"]) == (topic, b"kept", 1)
-    assert topic in [entry["topic"] for entry in _all_retained(client)]
-    peer = connect(dev.addresses["mqtt"])
-    peer.subscribe(topic)
-    message = peer.expect(topic)
-    assert message.retain and message.payload == b"kept"
-    client.publish(topic=topic, qos=1, retain=True, payload=b"")
-    with pytest.raises(client.exceptions.ResourceNotFoundException):
-        client.get_retained_message(topic=topic)
-
-
-def _all_retained(client):
-    entries, token = [], None
-    while True:
-        page = client.list_retained_messages(maxResults=50, **({"nextToken": token} if token else {}))
-        entries += page["retainedTopics"]
-        token = page.get("nextToken")
-        if not token:
-            return entries
-
-
 def test_strict_server_takes_no_unproven_request(strict, thing):
     shadows = Shadows(strict.url)
     for call in (lambda: shadows.get(thing), lambda: shadows.update(thing, {"state": {}})):
