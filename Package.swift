@@ -132,6 +132,9 @@ let package = Package(
             ]),
         program("demo-lamp", []),
 
+        // Load for measurements.
+        program("apus-bench", [argumentParser, nioCore, nioPosix, "ByteKit", "MQTTWire"]),
+
         tests("MQTTWire", ["ByteKit", "MQTTWire"]),
         tests("VersionText", ["VersionText"]),
         tests("ImageFormat", ["ByteKit", "ImageFormat"]),

@@ -67,7 +67,7 @@ extension Operations {
 }
 
 /// Which parts of `state.reported` an update names.
-private struct NamedReport {
+struct NamedReport {
     var update = false
     var version = false
     var settings = false

@@ -14,7 +14,9 @@ extension Operations {
         topic: [UInt8], payload: [UInt8], completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         guard let request = ShadowRequest.parse(topic: topic.span) else { return completion(.success(())) }
-        store.submit(isolation: .savepoint) { transaction in
+        // The common update writes one row: only where more follows from it a savepoint is worth its statements.
+        let report = request.operation == .update && request.id.name == nil ? NamedReport(payload) : nil
+        store.submit(isolation: report == nil ? .singleWrite : .savepoint) { transaction in
             _ = try Self.answer(request, payload, from: .mqtt, transaction)
         } completion: {
             completion($0)

@@ -41,7 +41,7 @@ package final class Store: Sendable {
     private let mailbox = Mailbox()
     private let database: DatabaseQueue
     private let logger: Logger
-    private let sink = Mutex<@Sendable ([Effect]) -> Void>({ _ in })
+    private let sink = Mutex(EffectSink(deliver: { _ in }))
 
     /// Opens or creates the file at `path`, migrates it and starts the writer.
     ///
@@ -62,7 +62,7 @@ package final class Store: Sendable {
 
     /// Names the place that effects go to after each commit; called on the writer thread.
     package func deliverEffects(to place: @escaping @Sendable ([Effect]) -> Void) {
-        sink.withLock { $0 = place }
+        sink.withLock { $0 = EffectSink(deliver: place) }
     }
 
     /// Runs `body` in the next group commit and answers its value once that commit is on disk.
@@ -151,11 +151,18 @@ extension Store {
         }
         let effects = transaction.takeEffects()
         if !effects.isEmpty {
-            let deliver = sink.withLock { $0 }
-            deliver(effects)
+            sink.withLock { $0 }.deliver(effects)
         }
         batch.forEach { $0.finish(failure: nil) }
     }
+}
+
+/// Where effects go.
+///
+/// A struct around the function: one that lies bare in a `Mutex` is wrapped once more each time it is taken out, until the
+/// stack ends.
+private struct EffectSink: Sendable {
+    let deliver: @Sendable ([Effect]) -> Void
 }
 
 /// A job as the writer sees it, whatever it answers.

@@ -31,6 +31,20 @@ package final class Transaction {
         try shadows.write(shadow, as: id)
     }
 
+    /// Runs `body`; if it throws, what it wrote is taken back, and only that.
+    package func inSavepoint<T>(_ body: () throws -> T) throws -> T {
+        try db.execute(sql: "SAVEPOINT job")
+        do {
+            let value = try body()
+            try db.execute(sql: "RELEASE job")
+            return value
+        } catch {
+            try db.execute(sql: "ROLLBACK TO job")
+            try db.execute(sql: "RELEASE job")
+            throw error
+        }
+    }
+
     // MARK: For the writer
 
     func mark() -> Int { effects.count }
@@ -49,19 +63,6 @@ package final class Transaction {
     func takeEffects() -> [Effect] {
         defer { effects.removeAll(keepingCapacity: true) }
         return effects
-    }
-
-    func inSavepoint<T>(_ body: () throws -> T) throws -> T {
-        try db.execute(sql: "SAVEPOINT job")
-        do {
-            let value = try body()
-            try db.execute(sql: "RELEASE job")
-            return value
-        } catch {
-            try db.execute(sql: "ROLLBACK TO job")
-            try db.execute(sql: "RELEASE job")
-            throw error
-        }
     }
 
     func close() {

@@ -98,8 +98,8 @@ struct Server: Sendable {
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             await close()
             throw CommandFailure(
-                "cannot listen", "a port of \(bound.description) is in use",
-                "Stop the program that uses it, or choose other ports with --http, --https, --mqtt, --mqtts")
+                "cannot listen", "\(bound.taken) is in use by another program",
+                "Stop that program, or choose another port with --http, --https, --mqtt or --mqtts")
         } catch let error as IOError {
             await close()
             throw CommandFailure("cannot listen", "\(bound.description): \(error)", "Choose other addresses")
@@ -188,6 +188,17 @@ final class BoundPorts: Sendable, CustomStringConvertible {
         Console.result(
             "ready http=\(addresses.http) https=\(addresses.https) mqtt=\(addresses.mqtt) mqtts=\(addresses.mqtts)")
         announcements.forEach { $0(publicURL) }
+    }
+
+    /// Those of the addresses that are not open and that nobody can bind now.
+    var taken: String {
+        let (addresses, open) = state.withLock { ($0.addresses, $0.open) }
+        let all: [(String, ListenAddress)] = [
+            ("\(\ServerAddresses.http)", addresses.http), ("\(\ServerAddresses.https)", addresses.https),
+            ("\(\ServerAddresses.mqtt)", addresses.mqtt), ("\(\ServerAddresses.mqtts)", addresses.mqtts),
+        ]
+        let taken = all.filter { !open.contains($0.0) && $0.1.port != 0 && !$0.1.canBeBound }.map(\.1.description)
+        return taken.isEmpty ? description : taken.joined(separator: ", ")
     }
 
     var isComplete: Bool { state.withLock { $0.open.count == 4 } }

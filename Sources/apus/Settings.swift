@@ -21,6 +21,23 @@ struct ListenAddress: ExpressibleByArgument, Equatable, Sendable, CustomStringCo
     }
 
     var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    /// Whether the address can be bound at this moment; only IPv4 addresses are tried.
+    var canBeBound: Bool {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return true }
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var on: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
     var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 
@@ -28,8 +45,7 @@ struct ListenAddress: ExpressibleByArgument, Equatable, Sendable, CustomStringCo
 enum EnvironmentSettings {
     /// Flags of `apus serve` that may come from the environment, with their variables.
     private static let flags = [
-        "data-dir", "http", "https", "mqtt", "mqtts", "public", "aws-limits", "max-keep-alive", "deny", "dev", "insecure-mqtt",
-        "env-file",
+        "data-dir", "http", "https", "mqtt", "mqtts", "public", "max-keep-alive", "deny", "dev", "insecure-mqtt", "env-file",
     ]
 
     /// Puts settings of environment and env file in front of the arguments of `apus serve`, where they name no flag.
@@ -42,7 +58,7 @@ enum EnvironmentSettings {
             guard let value = values["APUS_" + flag.uppercased().replacing("-", with: "_")], !value.isEmpty else { continue }
             switch flag {
             case "env-file": continue
-            case "aws-limits", "dev", "insecure-mqtt":
+            case "dev", "insecure-mqtt":
                 if ["1", "true", "yes"].contains(value.lowercased()) { added.append("--\(flag)") }
             case "public", "deny": added += value.split(separator: ",").flatMap { ["--\(flag)", String($0)] }
             default: added += ["--\(flag)", value]
