@@ -43,8 +43,8 @@ extension BrokerCore {
         let bytes = needsAnswer ? Reply.puback(packetID, .success, connection.version) : []
         switch message.kind {
         case .shadowRequest:
-            let ticket =
-                needsAnswer ? hold(bytes, for: connection) : AnswerTicket(connection: nil, token: 0)
+            // Without an acknowledgement it still counts as open, so that nobody fills the store's queue.
+            let ticket = hold(bytes, for: connection)
             step(.shadowRequest(topic: message.topic, payload: message.payload, answer: ticket))
         case .deviceLog(let thing):
             let name = Array(message.topic[thing.start..<thing.end])

@@ -205,9 +205,10 @@ package struct BrokerCore: ~Copyable {
     var changeMark: Int { changes.count }
 
     mutating func send(_ bytes: [UInt8], to connection: Connection) {
+        touch(connection)
+        guard !bytes.isEmpty else { return }
         counters.packetsSent += 1
         connection.output.append(contentsOf: bytes)
-        touch(connection)
     }
 }
 
@@ -216,7 +217,8 @@ package struct BrokerCore: ~Copyable {
 extension BrokerCore {
     /// What was asked for is done and on disk: the acknowledgement may leave.
     package mutating func complete(_ answer: AnswerTicket) {
-        guard let connection = answer.connection, connection.stage == .connected,
+        let connection = answer.connection
+        guard connection.stage == .connected,
             let index = connection.answers.firstIndex(where: { $0.token == answer.token })
         else { return }
         connection.answers[index].isReady = true
@@ -231,8 +233,7 @@ extension BrokerCore {
     /// What was asked for could not be done for reasons of the server: the client must not believe it was.
     package mutating func fail(_ answer: AnswerTicket, now: Int64) {
         self.now = now
-        guard let connection = answer.connection else { return }
-        end(connection, reason: .implementationSpecificError, will: .send)
+        end(answer.connection, reason: .implementationSpecificError, will: .send)
     }
 }
 

@@ -23,8 +23,8 @@ package struct Credentials: Sendable {
 
 /// Names one acknowledgement that is still owed.
 package struct AnswerTicket {
-    let connection: Connection?
-    /// Unique among all answers of the broker; 0 where nobody waits.
+    let connection: Connection
+    /// Unique among all answers of the broker.
     package let token: UInt64
 }
 

@@ -50,7 +50,9 @@ package final class Connection {
     package var isConnected: Bool { stage == .connected }
     var isOverWindow: Bool { answers.count >= Int(BrokerCore.receiveMaximum) }
     /// Whether the shell must hold back further packets: the client is not known yet, or has enough requests open.
-    package var mustWait: Bool { isAuthenticating || (version == .v311 && isOverWindow) }
+    package var mustWait: Bool { isAuthenticating || answers.count >= answerLimit }
+    /// An MQTT 5 client that breaks its window is told so, hence the room behind it.
+    private var answerLimit: Int { Int(BrokerCore.receiveMaximum) * (version == .v311 ? 1 : 2) }
     /// Bytes that the next packet may have: little before CONNECT, the broker's limit after it.
     package var inputLimit: Int { stage == .connected ? BrokerCore.packetLimit : BrokerCore.connectLimit }
 }

@@ -117,10 +117,8 @@ final class BrokerLoop: @unchecked Sendable {
             hooks.authenticate(credentials) { self.post(CollectionOfOne(.judged(number, $0))) }
         case .shadowRequest(let topic, let payload, let ticket):
             let token = ticket.token
-            if token != 0 { openAnswers[token] = ticket }
-            hooks.shadowRequest(topic, payload) { completion in
-                if token != 0 { self.post(CollectionOfOne(.answered(token, completion))) }
-            }
+            openAnswers[token] = ticket
+            hooks.shadowRequest(topic, payload) { self.post(CollectionOfOne(.answered(token, $0))) }
         case .deviceLog(let thing, let payload):
             hooks.deviceLog(thing, payload)
         case .presence(let thing, let isConnected, let address):

@@ -29,8 +29,18 @@ final class MQTTHandler: ChannelDuplexHandler {
         self.context = context
     }
 
+    /// Time for the TLS handshake; from then on the core's limits hold.
+    private static let handshakePatience = TimeAmount.seconds(10)
+
     func channelActive(context: ChannelHandlerContext) {
-        if !isTLS { open(context, certificateThing: nil) }
+        if isTLS {
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: Self.handshakePatience) {
+                if bound.value.connection == nil { bound.value.context?.close(promise: nil) }
+            }
+        } else {
+            open(context, certificateThing: nil)
+        }
         context.fireChannelActive()
     }
 

@@ -31,6 +31,7 @@ final class FirmwareHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let operations: Operations
     private let isTLS: Bool
     private var held: [HTTPServerRequestPart] = []
+    private var readIsHeld = false
     /// Answers of the router that are not finished.
     private var openAnswers = 0
     /// The head of a download whose request is not complete, or whose answer is not.
@@ -93,12 +94,12 @@ final class FirmwareHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        context.fireChannelReadComplete()
-    }
-
     func read(context: ChannelHandlerContext) {
-        if held.count < Self.heldParts { context.read() }
+        if held.count < Self.heldParts {
+            context.read()
+        } else {
+            readIsHeld = true
+        }
     }
 
     // MARK: Out
@@ -122,6 +123,10 @@ final class FirmwareHandler: ChannelDuplexHandler, RemovableChannelHandler {
         held = []
         for part in parts {
             if held.isEmpty { take(part, context) } else { held.append(part) }
+        }
+        if readIsHeld, held.count < Self.heldParts {
+            readIsHeld = false
+            context.read()
         }
     }
 

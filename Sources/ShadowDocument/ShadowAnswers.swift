@@ -15,7 +15,7 @@ public struct ShadowAnswers: Sendable {
     func accepted(_ body: ShadowRequestBody, _ version: UInt64) -> [UInt8] {
         var out: [UInt8] = []
         out.append("{\"state\":" as StaticString)
-        MetadataWriter.compact(body.tape, body.text, body.state, to: &out)
+        JSONCopy.compact(body.tape, body.text, body.state, to: &out)
         out.append(",\"metadata\":" as StaticString)
         MetadataWriter.stamp(body.tape, body.text, body.state, seconds, to: &out)
         end(&out, version)

@@ -32,11 +32,13 @@ struct ShadowDelta {
         var isEmpty = true
         var members = tapes.document.members(of: desired)
         var timeMembers = tapes.metadata.members(of: times)
-        var cursor = DocumentCursor(tapes.document.members(of: reported))
+        var cursor = MemberCursor(tapes.document.members(of: reported))
         while let member = members.next(in: tapes.document), let time = timeMembers.next(in: tapes.metadata) {
             let (stateBefore, metadataBefore) = (state.count, metadata.count)
             startMember(member.name, isFirst: isEmpty)
-            if difference(member.value, time.value, cursor.find(member.name, in: tapes)) {
+            let other = cursor.find(
+                member.name, of: tapes.document, tapes.documentText, in: tapes.document, tapes.documentText)
+            if difference(member.value, time.value, other) {
                 isEmpty = false
             } else {
                 state.removeSubrange(stateBefore...)
@@ -77,35 +79,6 @@ struct ShadowDelta {
         state.append(UInt8(ascii: ":"))
         metadata.append(contentsOf: quoted)
         metadata.append(UInt8(ascii: ":"))
-    }
-}
-
-/// Finds members of one object by the names of another in the same document, in about the same order.
-private struct DocumentCursor {
-    private let all: JSONTapeMembers
-    private var rest: JSONTapeMembers
-
-    init(_ members: JSONTapeMembers) {
-        all = members
-        rest = members
-    }
-
-    mutating func find(_ name: Int, in tapes: StoredTapes) -> Int? {
-        let here = rest
-        while let member = rest.next(in: tapes.document) {
-            if equal(name, member.name, tapes) { return member.value }
-        }
-        rest = all
-        while let member = rest.next(in: tapes.document), member.name < here.position {
-            if equal(name, member.name, tapes) { return member.value }
-        }
-        rest = here
-        return nil
-    }
-
-    private func equal(_ name: Int, _ other: Int, _ tapes: StoredTapes) -> Bool {
-        tapes.document.nameEquals(
-            name, in: tapes.documentText.span, tapes.document, other, in: tapes.documentText.span)
     }
 }
 

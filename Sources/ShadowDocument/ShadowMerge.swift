@@ -27,9 +27,9 @@ struct ShadowMerge {
         let (documentMark, metadataMark) = (document.count, metadata.count)
         var members = stored.document.members(of: index)
         var timeMembers = stored.metadata.members(of: times)
-        var cursor = PatchCursor(patch.members(of: patchIndex))
+        var cursor = MemberCursor(patch.members(of: patchIndex))
         while let member = members.next(in: stored.document), let time = timeMembers.next(in: stored.metadata) {
-            guard let found = cursor.find(member.name, stored, in: patch, patchText) else {
+            guard let found = cursor.find(member.name, of: stored.document, stored.documentText, in: patch, patchText) else {
                 startMember(stored.documentText, stored.document.tokens[member.name], documentMark, metadataMark)
                 copy(stored.documentText, stored.document.tokens[member.value].range, to: &document)
                 copy(stored.metadataText, stored.metadata.tokens[time.value].range, to: &metadata)
@@ -134,36 +134,5 @@ struct StoredTapes {
             let times = metadata.member(section.name, of: 0, in: metadataText.span)
         else { return nil }
         return (index, times)
-    }
-}
-
-/// Finds members of a patch for stored members that come in about the same order: starts where it last hit.
-private struct PatchCursor {
-    private let all: JSONTapeMembers
-    private var rest: JSONTapeMembers
-
-    init(_ members: JSONTapeMembers) {
-        all = members
-        rest = members
-    }
-
-    /// The patch's value for the stored member called as the name at `name`.
-    mutating func find(_ name: Int, _ stored: StoredTapes, in patch: JSONTape, _ patchText: [UInt8]) -> Int? {
-        let here = rest
-        while let member = rest.next(in: patch) {
-            if equal(name, stored, member.name, patch, patchText) { return member.value }
-        }
-        rest = all
-        while let member = rest.next(in: patch), member.name < here.position {
-            if equal(name, stored, member.name, patch, patchText) { return member.value }
-        }
-        rest = here
-        return nil
-    }
-
-    private func equal(
-        _ name: Int, _ stored: StoredTapes, _ other: Int, _ patch: JSONTape, _ patchText: [UInt8]
-    ) -> Bool {
-        stored.document.nameEquals(name, in: stored.documentText.span, patch, other, in: patchText.span)
     }
 }
