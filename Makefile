@@ -2,7 +2,7 @@
 BUILD := swift build -c release
 BIN := .build/release
 
-.PHONY: deps build demo run test unit peers lint format proto device bench clean
+.PHONY: deps build demo run test unit peers lint format proto device clean
 
 deps:            ## Install what building and testing need (Debian packages, Python packages in .venv).
 	scripts/install-deps

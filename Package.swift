@@ -84,11 +84,11 @@ let package = Package(
         // Cores.
         host("ShadowService", ["ByteKit", "JSONText", "ShadowDocument"]),
         host("Broker", ["ByteKit", "MQTTWire"]),
-        host("Accounts", ["ByteKit", "MQTTWire"]),
+        host("Accounts", []),
         host("Releases", ["ByteKit", "VersionText"]),
 
         // Shells of the server.
-        host("Store", [grdb, sqlite, logging, "ShadowDocument", "ShadowService", "Broker", "Accounts", "Releases"]),
+        host("Store", [grdb, sqlite, logging, "ShadowDocument", "ShadowService"]),
         host("BlobStore", [crypto, nioCore]),
         host("Identity", [crypto, x509, asn1]),
         host(

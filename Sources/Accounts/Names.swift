@@ -1,6 +1,6 @@
 /// The rules for names that people choose.
 package enum Names {
-    /// Product slugs, hardware models and version texts stand in URLs: 1 to 64 of `a-z A-Z 0-9 . _ -`, not a dot first.
+    /// Product slugs, hardware models and version texts stand in URLs: 1 to 64 of `a-z A-Z 0-9 . _ - +`, not a dot first.
     package static func isValidSegment(_ text: String) -> Bool {
         let bytes = text.utf8
         return (1...64).contains(bytes.count) && bytes.first != UInt8(ascii: ".")

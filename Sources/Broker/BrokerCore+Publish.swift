@@ -73,11 +73,12 @@ extension BrokerCore {
 
     /// Hands a message to all subscribers and to the retained ones.
     ///
-    /// - Returns: false where the queue of a kept session is full; then nobody has got it.
+    /// - Returns: false where a client's message meets a kept session whose queue is full; then nobody has got it.
     @discardableResult
     mutating func distribute(_ message: Message, from sender: Session?) -> Bool {
         let matches = matches(message.topic)
-        if message.qos == .atLeastOnce, matches.contains(where: { isRefusing($0) }) {
+        // A message of the server itself has no publisher to refuse: a full session misses it, the others do not.
+        if message.qos == .atLeastOnce, sender != nil, matches.contains(where: { isRefusing($0) }) {
             counters.dropped += 1
             return false
         }

@@ -101,7 +101,7 @@ struct SessionRoutes {
             return response
         }
         group.delete("session") { request, _ in
-            if let secret = try Credential.secret(of: request) { try await operations.forget(secret: secret) }
+            if let secret = try Credential.secret(of: request) { try await operations.endSession(secret: secret) }
             var response = Response(status: .noContent)
             response.setCookie(Cookie(name: Credential.cookie, value: "", maxAge: 0, path: "/", httpOnly: true))
             return response

@@ -43,7 +43,6 @@ package enum ImageRule: String, Sendable, Codable, CaseIterable {
     }
 
     /// The version inside, unless it belongs to the build system rather than to the firmware.
-    /// The version inside, unless it belongs to the build system rather than to the firmware.
     private static func version(_ report: ImageReport, _ image: Span<UInt8>) -> String? {
         if let app = report.esp?.app, image.slice(app.project).equals("arduino-lib-builder") { return nil }
         var text: [UInt8] = []

@@ -26,8 +26,6 @@ package struct Operations: Sendable {
         package var passwordCost = 1 << 15
         /// Days that device logs are kept.
         package var logDays = 30
-        /// Lines kept per device.
-        package var logLines = 10_000
         /// Largest image, bytes.
         package var imageBytes = 256 << 20
 

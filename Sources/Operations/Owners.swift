@@ -84,10 +84,16 @@ extension Operations {
     private static func order(
         _ user: UserView, from device: Row, _ change: UserChange, _ transaction: Transaction, _ now: Int64
     ) throws {
-        if case .value(let version?) = change.firmwareVersion {
-            try beginUpdate(version, for: device, transaction, now)
+        let thing: String = device["thing"]
+        switch change.firmwareVersion {
+        case .absent: break
+        case .value(let version?): try beginUpdate(version, for: device, transaction, now)
+        case .value(nil): try feed(.cancelled(reason: "the owner took it back"), to: thing, transaction, now)
         }
-        guard let id = ShadowID(thing: device["thing"], name: nil) else { return }
+        guard let id = ShadowID(thing: thing, name: nil) else { return }
+        if change.phraseType == .value(nil) {
+            try update(id, payload: Array(#"{"state":{"desired":{"config":{"phrase_type":null}}}}"#.utf8), transaction, now)
+        }
         try update(id, payload: try Array(desired(user).utf8), transaction, now)
     }
 

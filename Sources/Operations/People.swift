@@ -94,45 +94,42 @@ extension Operations {
                 .unauthenticated, "Sign-in failed", "account or password is wrong",
                 advice: "Try again, or ask for a sign-in link: apus user link NAME")
         }
-        return try await openSession(uid: uid)
+        let now = Self.now()
+        return try await store.perform { try Self.openSession(uid: uid, $0, now) }
     }
 
-    /// Redeems a one-use link.
+    /// Redeems a one-use link: the link ends and the session begins together.
     package func redeem(link: String) async throws -> NewCredential {
         let now = Self.now()
-        let uid = try await store.perform { transaction in
+        return try await store.perform { transaction in
             let digest = Secrets.digest(link)
-            let row = try Row.fetchOne(
+            let uid = try String.fetchOne(
                 transaction.db, sql: "SELECT uid FROM credentials WHERE hash = ? AND kind = 'link' AND expires > ?",
                 arguments: [digest, now])
-            guard let uid: String = row?["uid"] else {
+            guard let uid else {
                 throw Refusal(
                     .unauthenticated, "Link not valid", "this sign-in link was used already or has expired",
                     advice: "Ask for a new one: apus user link NAME")
             }
             try transaction.db.execute(sql: "DELETE FROM credentials WHERE hash = ?", arguments: [digest])
-            return uid
+            return try Self.openSession(uid: uid, transaction, now)
         }
-        return try await openSession(uid: uid)
     }
 
-    private func openSession(uid: String) async throws -> NewCredential {
+    private static func openSession(uid: String, _ transaction: Transaction, _ now: Int64) throws -> NewCredential {
         let secret = Secrets.make("session_")
-        let now = Self.now()
-        return try await store.perform { transaction in
-            let role = try Self.role(of: uid, transaction)
-            try Self.insertCredential(
-                transaction, secret, kind: "session", uid: uid, role: role, label: "session", now: now,
-                expires: now + Self.sessionLife)
-            return NewCredential(secret: secret, label: "session", role: role)
-        }
+        let role = try role(of: uid, transaction)
+        try insertCredential(
+            transaction, secret, kind: "session", uid: uid, role: role, label: "session", now: now,
+            expires: now + sessionLife)
+        return NewCredential(secret: secret, label: "session", role: role)
     }
 
-    /// Ends a session or takes back a token by its secret.
-    package func forget(secret: String) async throws {
+    /// Ends a session by its secret.
+    package func endSession(secret: String) async throws {
         try await store.perform { transaction in
             try transaction.db.execute(
-                sql: "DELETE FROM credentials WHERE hash = ?", arguments: [Secrets.digest(secret)])
+                sql: "DELETE FROM credentials WHERE hash = ? AND kind = 'session'", arguments: [Secrets.digest(secret)])
         }
     }
 

@@ -39,7 +39,8 @@ def test_retained_message_travels(where, thing, version):
 @VERSIONS
 def test_live_message_travels(where, thing, version):
     topic = f"live/{thing}"
-    command = ["mosquitto_sub", *where, "-d", "-V", version, "-t", topic, "-q", "1", "-C", "1", "-W", "10"]
+    # Line by line: what it says is waited for.
+    command = ["stdbuf", "-oL", "mosquitto_sub", *where, "-d", "-V", version, "-t", topic, "-q", "1", "-C", "1", "-W", "10"]
     listener = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         for line in listener.stdout:
