@@ -103,7 +103,8 @@ let package = Package(
         host(
             "HTTPAPI",
             [
-                hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging, "Operations", "Store",
+                hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging,
+                "Operations", "Store",
                 "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "ByteKit", "JSONText", "Identity",
             ]),
 
@@ -111,7 +112,8 @@ let package = Package(
         program(
             "apus",
             [
-                argumentParser, httpClient, lifecycle, unixSignals, nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL, logging, crypto, "HTTPAPI", "BrokerNIO", "Operations",
+                argumentParser, httpClient, lifecycle, unixSignals, nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
+                logging, crypto, "HTTPAPI", "BrokerNIO", "Operations",
                 "Store", "BlobStore", "Identity", "Accounts", "Broker", "MQTTWire", "ShadowService", "ByteKit",
             ]),
 

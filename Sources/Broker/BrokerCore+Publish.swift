@@ -205,7 +205,8 @@ extension BrokerCore {
 extension StoredEntry {
     init(_ entry: QueueEntry) {
         self.init(
-            sequence: entry.sequence, packetID: entry.packetID, topic: entry.message.topic, payload: entry.message.payload,
+            sequence: entry.sequence, packetID: entry.packetID, topic: entry.message.topic,
+            payload: entry.message.payload,
             properties: entry.message.properties, retain: entry.retain, expires: entry.message.expires)
     }
 }

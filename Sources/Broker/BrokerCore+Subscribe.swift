@@ -4,7 +4,9 @@ import MQTTWire
 extension BrokerCore {
     mutating func subscribe(_ subscribe: Subscribe, _ frame: Span<UInt8>, _ connection: Connection) {
         guard let session = connection.session else { return }
-        if connection.version == .v5, subscribe.properties.variableByteInteger(.subscriptionIdentifier, in: frame) != nil {
+        if connection.version == .v5,
+            subscribe.properties.variableByteInteger(.subscriptionIdentifier, in: frame) != nil
+        {
             return end(connection, reason: .subscriptionIdentifiersNotSupported, will: .send)
         }
         let mark = changeMark
@@ -46,7 +48,8 @@ extension BrokerCore {
         plant(subscription, of: session)
         if session.isPersistent, replaced != subscription {
             record(
-                .subscribe(key: session.key, filter: subscription.filter, options: subscription.options.encoded(for: .v5)))
+                .subscribe(
+                    key: session.key, filter: subscription.filter, options: subscription.options.encoded(for: .v5)))
         }
         return replaced == nil
     }

@@ -87,7 +87,9 @@ package struct BrokerCore: ~Copyable {
         finish(connection, will: .send)
     }
 
-    /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after. Call about once a second.
+    /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after.
+    ///
+    /// Call about once a second.
     package mutating func tick(now: Int64) {
         self.now = now
         for connection in Array(connections.values) {

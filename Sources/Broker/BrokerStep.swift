@@ -51,7 +51,8 @@ package struct StoredEntry: Sendable {
     package var expires: Int64?
 
     package init(
-        sequence: Int64, packetID: UInt16, topic: [UInt8], payload: [UInt8], properties: [UInt8], retain: Bool, expires: Int64?
+        sequence: Int64, packetID: UInt16, topic: [UInt8], payload: [UInt8], properties: [UInt8], retain: Bool,
+        expires: Int64?
     ) {
         self.sequence = sequence
         self.packetID = packetID

@@ -20,7 +20,8 @@ package final class Message {
     var packets: [PacketForm: PacketTemplate] = [:]
 
     package init(
-        topic: [UInt8], payload: [UInt8], qos: QoS, retain: Bool = false, properties: [UInt8] = [], expires: Int64? = nil
+        topic: [UInt8], payload: [UInt8], qos: QoS, retain: Bool = false, properties: [UInt8] = [],
+        expires: Int64? = nil
     ) {
         self.topic = topic
         self.payload = payload

@@ -45,7 +45,8 @@ package enum TopicClass: Equatable, Sendable {
     private static func deviceLog(_ topic: Span<UInt8>) -> TopicClass {
         var levels = TopicLevels(topic, from: 0)
         guard levels.next(topic) != nil, let things = levels.next(topic), topic.slice(things).equals("things"),
-            let thing = levels.next(topic), !thing.isEmpty, let logs = levels.next(topic), topic.slice(logs).equals("logs"),
+            let thing = levels.next(topic), !thing.isEmpty, let logs = levels.next(topic),
+            topic.slice(logs).equals("logs"),
             levels.next(topic) == nil
         else { return .ordinary }
         return .deviceLog(thing: thing)

@@ -15,7 +15,9 @@ package enum Completion: Sendable {
     case failed
 }
 
-/// What the broker needs from the rest of the server. Each hook returns at once; answers may come from any thread.
+/// What the broker needs from the rest of the server.
+///
+/// Each hook returns at once; answers may come from any thread.
 package struct BrokerHooks: Sendable {
     /// Judges a CONNECT.
     package var authenticate: @Sendable (Credentials, _ answer: @escaping @Sendable (Verdict) -> Void) -> Void

@@ -27,7 +27,7 @@ package final class BrokerServer: Sendable {
         }
     }
 
-    /// Opens a listener; with `tls` it speaks TLS. Answers the listening channel.
+    /// Opens a listener, with `tls` one that speaks TLS, and answers its channel.
     package func listen(host: String, port: Int, tls: NIOSSLContext?) async throws -> any Channel {
         let broker = self.broker
         return try await ServerBootstrap(group: loop)

@@ -3,7 +3,7 @@
 /// What does not fit is left out and remembered in `overflowed`: a caller checks it once, at the end.
 public struct FixedBytes<let capacity: Int>: ByteSink, Sendable {
     @usableFromInline var storage = InlineArray<capacity, UInt8>(repeating: 0)
-    /// Bytes held, 0 ... `capacity`.
+    /// Bytes held, from 0 to `capacity`.
     public private(set) var count = 0
     /// Whether something was left out since the last `removeAll()`.
     public private(set) var overflowed = false

@@ -80,8 +80,7 @@ struct ShadowMessage: Equatable, Sendable {
         return isObject(config, in: text) ? .config(config) : .silent
     }
 
-    private static func object(_ name: StaticString, of place: ByteRange, in text: Span<UInt8>) -> ByteRange?
-    {
+    private static func object(_ name: StaticString, of place: ByteRange, in text: Span<UInt8>) -> ByteRange? {
         guard isObject(place, in: text), let found = JSONScanner.member(name, of: place, in: text),
             isObject(found, in: text)
         else { return nil }

@@ -39,7 +39,9 @@ struct AdminRoutes {
         group.post("users/:uid/link") { _, context in
             let link = try await operations.makeLink(uid: try context.segment("uid"))
             return Response.json(
-                Secret(label: link.label, role: link.role, token: link.secret, link: "\(publicURL())/setup#k=\(link.secret)"),
+                Secret(
+                    label: link.label, role: link.role, token: link.secret,
+                    link: "\(publicURL())/setup#k=\(link.secret)"),
                 status: .created)
         }
         group.get("tokens") { _, _ in

@@ -19,7 +19,8 @@ package struct APIContext: RequestContext {
 
     /// The thing that the client's verified certificate names; nil without TLS or without a certificate.
     func certificateThing() async -> String? {
-        guard let certificate = try? await channel.nioSSL_peerCertificate().get(), let der = try? certificate.toDERBytes()
+        guard let certificate = try? await channel.nioSSL_peerCertificate().get(),
+            let der = try? certificate.toDERBytes()
         else { return nil }
         return PeerName.commonName(ofDER: der)
     }

@@ -214,14 +214,16 @@ extension FirmwareHandler {
     }
 
     private func answer(
-        _ status: HTTPResponseStatus, _ headers: [(String, String)], _ head: HTTPRequestHead, _ context: ChannelHandlerContext
+        _ status: HTTPResponseStatus, _ headers: [(String, String)], _ head: HTTPRequestHead,
+        _ context: ChannelHandlerContext
     ) {
         writeHead(status, headers, head, context)
         finish(closes: !head.isKeepAlive, context)
     }
 
     private func writeHead(
-        _ status: HTTPResponseStatus, _ headers: [(String, String)], _ head: HTTPRequestHead, _ context: ChannelHandlerContext
+        _ status: HTTPResponseStatus, _ headers: [(String, String)], _ head: HTTPRequestHead,
+        _ context: ChannelHandlerContext
     ) {
         var fields = HTTPHeaders(headers)
         if !head.isKeepAlive {
@@ -230,7 +232,8 @@ extension FirmwareHandler {
             fields.add(name: "Connection", value: "keep-alive")
         }
         context.write(
-            wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: fields))), promise: nil)
+            wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: status, headers: fields))),
+            promise: nil)
     }
 
     private func finish(closes: Bool, _ context: ChannelHandlerContext) {

@@ -47,7 +47,9 @@ package struct HTTPService: Sendable {
         self.logger = logger
     }
 
-    /// A listener at `host:port`; with `tls` it speaks TLS. `opened` is called with the bound channel.
+    /// A listener at `host:port`, with `tls` one that speaks TLS.
+    ///
+    /// `opened` is called with the bound channel.
     package func listener(
         host: String, port: Int, tls: TLSConfiguration?, group: any EventLoopGroup,
         opened: @escaping @Sendable (any Channel) async -> Void

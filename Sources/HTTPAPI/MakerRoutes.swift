@@ -59,7 +59,8 @@ struct MakerRoutes {
         }
         group.get("products/:slug/releases/:version") { _, context in
             Response.json(
-                try await operations.release(product: try context.segment("slug"), version: try context.segment("version")))
+                try await operations.release(
+                    product: try context.segment("slug"), version: try context.segment("version")))
         }
         group.post("products/:slug/releases/:version/withdraw") { request, context in
             let body = try await request.decode(Withdrawal.self)
@@ -85,7 +86,8 @@ struct MakerRoutes {
                 try piece.withUnsafeReadableBytes { try image.write($0) }
             }
         } catch BlobError.tooLarge(let limit) {
-            throw Refusal(.tooLarge, "Image too large", "the image has more than \(limit) bytes, the limit of this server")
+            throw Refusal(
+                .tooLarge, "Image too large", "the image has more than \(limit) bytes, the limit of this server")
         } catch BlobError.io(let call, let code) {
             throw Refusal(
                 .storage, "Image not stored", "\(call) failed: \(String(cString: strerror(code)))",
@@ -124,7 +126,8 @@ extension MakerRoutes {
     private func addDevices(to group: RouterGroup<APIContext>) {
         group.get("devices") { request, _ in
             Response.json([
-                "devices": try await operations.devices(owner: request.query("owner"), product: request.query("product"))
+                "devices": try await operations.devices(
+                    owner: request.query("owner"), product: request.query("product"))
             ])
         }
         group.post("devices") { request, _ in

@@ -40,7 +40,8 @@ struct OwnerRoutes {
     private static func uid(_ context: APIContext) throws -> String {
         guard let uid = context.caller?.uid else {
             throw Refusal(
-                .forbidden, "Not an account", "this token belongs to no account", advice: "Sign in as an owner: POST /app/session")
+                .forbidden, "Not an account", "this token belongs to no account",
+                advice: "Sign in as an owner: POST /app/session")
         }
         return uid
     }
@@ -118,12 +119,16 @@ extension UserChange {
     /// Reads the body of `PUT /app/user`: only `firmware_version` and `phrase_type` count, each a string or null.
     init(json bytes: [UInt8]) throws {
         let text = bytes.span
-        guard let top = try? JSONScanner.validate(text, maximumDepth: 16), JSONScanner.kind(of: top, in: text) == .object
+        guard let top = try? JSONScanner.validate(text, maximumDepth: 16),
+            JSONScanner.kind(of: top, in: text) == .object
         else {
-            throw Refusal(.invalid, "Malformed body", "the body is not a JSON object", advice: #"Send {"firmware_version":"1.0.5"}"#)
+            throw Refusal(
+                .invalid, "Malformed body", "the body is not a JSON object",
+                advice: #"Send {"firmware_version":"1.0.5"}"#)
         }
         self.init(
-            firmwareVersion: try Self.field("firmware_version", JSONScanner.member("firmware_version", of: top, in: text), text),
+            firmwareVersion: try Self.field(
+                "firmware_version", JSONScanner.member("firmware_version", of: top, in: text), text),
             phraseType: try Self.field("phrase_type", JSONScanner.member("phrase_type", of: top, in: text), text))
     }
 

@@ -37,14 +37,17 @@ extension Refusal {
     static func of(_ error: any Error) -> Refusal {
         switch error {
         case let refusal as Refusal: refusal
-        case let error as HTTPError: Refusal(
-            error.status == .notFound ? .notFound : error.status == .contentTooLarge ? .tooLarge : .invalid,
-            error.status.reasonPhrase, error.body ?? "the request was not understood")
-        case let error as StoreError: Refusal(
-            .storage, "Storage failed", error.description,
-            advice: "Look at the server's log and at the free space of its disk")
-        default: Refusal(
-            .storage, "Internal error", "the server failed: \(error)", advice: "Look at the server's log")
+        case let error as HTTPError:
+            Refusal(
+                error.status == .notFound ? .notFound : error.status == .contentTooLarge ? .tooLarge : .invalid,
+                error.status.reasonPhrase, error.body ?? "the request was not understood")
+        case let error as StoreError:
+            Refusal(
+                .storage, "Storage failed", error.description,
+                advice: "Look at the server's log and at the free space of its disk")
+        default:
+            Refusal(
+                .storage, "Internal error", "the server failed: \(error)", advice: "Look at the server's log")
         }
     }
 }
@@ -62,7 +65,8 @@ struct ProblemMiddleware: RouterMiddleware {
         } catch {
             let refusal = Refusal.of(error)
             if refusal.kind == .storage {
-                context.logger.error("a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+                context.logger.error(
+                    "a request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             }
             return Self.response(refusal, isOwners: isOwners, method: request.method)
         }
@@ -70,7 +74,8 @@ struct ProblemMiddleware: RouterMiddleware {
 
     static func response(_ refusal: Refusal, isOwners: Bool, method: HTTPRequest.Method = .get) -> Response {
         let isUpdate = isOwners && method == .put && refusal.kind == .storage
-        let article = isUpdate && refusal.title.hasPrefix("Shadow") ? "failed to update shadow" : "failed to update user"
+        let article =
+            isUpdate && refusal.title.hasPrefix("Shadow") ? "failed to update shadow" : "failed to update user"
         let problem = Problem(
             title: refusal.title, status: refusal.status.code, detail: refusal.detail,
             advice: refusal.advice.isEmpty ? nil : refusal.advice, code: refusal.kind.rawValue,

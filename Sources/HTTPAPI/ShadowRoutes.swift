@@ -34,7 +34,8 @@ struct ShadowRoutes {
             default: throw AWSFault.methodNotAllowed
             }
         let name = request.uri.queryParameters["name"].map { String($0) }
-        guard let thing = context.parameters.get("thing")?.removingPercentEncoding, let id = ShadowID(thing: thing, name: name)
+        guard let thing = context.parameters.get("thing")?.removingPercentEncoding,
+            let id = ShadowID(thing: thing, name: name)
         else { throw AWSFault.invalidRequest("Invalid thing or shadow name") }
         try await authorise(request, context, thing: thing)
         // The largest body that can still be a legal document is far below this; more is the payload's fault.
@@ -44,7 +45,8 @@ struct ShadowRoutes {
 
     private func list(_ request: Request, _ context: APIContext) async throws -> ShadowAnswer {
         guard request.method == .get else { throw AWSFault.methodNotAllowed }
-        guard let thing = context.parameters.get("thing")?.removingPercentEncoding, ShadowID(thing: thing, name: nil) != nil
+        guard let thing = context.parameters.get("thing")?.removingPercentEncoding,
+            ShadowID(thing: thing, name: nil) != nil
         else { throw AWSFault.invalidRequest("Invalid thing name") }
         try await authorise(request, context, thing: thing)
         var pageSize: Int?
@@ -84,7 +86,8 @@ struct ShadowRoutes {
         } catch let fault as AWSFault {
             return AWSAnswer.refusal(fault.code, fault.message)
         } catch {
-            context.logger.error("an AWS request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            context.logger.error(
+                "an AWS request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
             return AWSAnswer.refusal(500, "Internal service failure")
         }
     }

@@ -33,11 +33,14 @@ struct RoleMiddleware: RouterMiddleware {
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         guard let caller = context.caller else {
-            throw Refusal(.unauthenticated, "Sign in", "this needs a token or a session", advice: "Send Authorization: Bearer TOKEN")
+            throw Refusal(
+                .unauthenticated, "Sign in", "this needs a token or a session",
+                advice: "Send Authorization: Bearer TOKEN")
         }
         guard caller.role.covers(needed) else {
             throw Refusal(
-                .forbidden, "Not allowed", "this needs the role \(needed.rawValue); the credential has \(caller.role.rawValue)")
+                .forbidden, "Not allowed",
+                "this needs the role \(needed.rawValue); the credential has \(caller.role.rawValue)")
         }
         return try await next(request, context)
     }

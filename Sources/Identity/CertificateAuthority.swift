@@ -85,7 +85,8 @@ package struct CertificateAuthority: Sendable {
     }
 
     private func issue(
-        commonName: String, days: Double, @ExtensionsBuilder purpose: () throws -> Result<Certificate.Extensions, any Error>
+        commonName: String, days: Double,
+        @ExtensionsBuilder purpose: () throws -> Result<Certificate.Extensions, any Error>
     ) throws -> IssuedCertificate {
         let leaf = P256.Signing.PrivateKey()
         let publicKey = Certificate.PublicKey(leaf.publicKey)

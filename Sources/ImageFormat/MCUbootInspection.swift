@@ -101,8 +101,7 @@ enum MCUbootInspection {
     }
 
     /// Nothing, only FF, or FF up to the trailer of a slot.
-    private static func checkTail(_ image: Span<UInt8>, _ mcuboot: inout MCUbootImage) throws(ImageRejection)
-    {
+    private static func checkTail(_ image: Span<UInt8>, _ mcuboot: inout MCUbootImage) throws(ImageRejection) {
         let tail = image.extracting(mcuboot.imageBytes..<image.count)
         guard tail.count > 0 else { return }
         if tail.isErased {

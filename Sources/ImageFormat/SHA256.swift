@@ -123,8 +123,7 @@ public struct SHA256: Sendable {
     }
 
     /// The 64 rounds of one block (FIPS 180-4 §6.2.2); the message schedule is kept as a ring of 16 words.
-    private static func mix(_ words: inout InlineArray<16, UInt32>, into state: inout InlineArray<8, UInt32>)
-    {
+    private static func mix(_ words: inout InlineArray<16, UInt32>, into state: inout InlineArray<8, UInt32>) {
         var work = WorkingWords(state)
         for index in 0..<16 {
             work.round(words[index] &+ sha256Constants[index])

@@ -19,7 +19,9 @@ public enum JSONKind: UInt8, Equatable, Sendable {
     @inlinable public var isContainer: Bool { rawValue <= JSONKind.array.rawValue }
 }
 
-/// Why a text was not taken as JSON. Offsets count bytes from its start.
+/// Why a text was not taken as JSON.
+///
+/// Offsets count bytes from its start.
 public enum JSONFault: Error, Equatable, Sendable {
     /// The byte at this offset, or the end there, breaks the grammar of RFC 8259.
     case malformed(at: Int)

@@ -14,7 +14,7 @@ public struct JSONToken: Equatable, Sendable {
     public internal(set) var isSuperseded = false
     let start: UInt32
     var count: UInt32
-    /// A value: index of the token behind it and its contents. A name: a hash of its characters.
+    /// For a value the index of the token behind it and its contents, for a name a hash of its characters.
     var link: UInt32
 
     /// The value's text, or a name's inside its quotes.

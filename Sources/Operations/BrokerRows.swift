@@ -51,7 +51,8 @@ extension Operations {
                     """
             ).execute(
                 arguments: [
-                    Data(key), entry.sequence, entry.packetID, Data(entry.topic), Data(entry.payload), Data(entry.properties),
+                    Data(key), entry.sequence, entry.packetID, Data(entry.topic), Data(entry.payload),
+                    Data(entry.properties),
                     entry.retain, entry.expires,
                 ])
         case .dequeue(let key, let sequence):
@@ -67,7 +68,8 @@ extension Operations {
             var state = RestoredState()
             state.retained = try Row.fetchAll(db, sql: "SELECT * FROM retained").map {
                 RestoredState.StoredRetained(
-                    topic: $0.bytes("topic"), payload: $0.bytes("payload"), qos: $0["qos"], properties: $0.bytes("properties"))
+                    topic: $0.bytes("topic"), payload: $0.bytes("payload"), qos: $0["qos"],
+                    properties: $0.bytes("properties"))
             }
             var positions: [[UInt8]: Int] = [:]
             for row in try Row.fetchAll(db, sql: "SELECT * FROM sessions") {

@@ -29,7 +29,8 @@ package struct DownloadRequest: Sendable {
     package var startsAtZero: Bool
 
     package init(
-        product: String, hardware: String?, version: String, address: String, certificateThing: String?, startsAtZero: Bool
+        product: String, hardware: String?, version: String, address: String, certificateThing: String?,
+        startsAtZero: Bool
     ) {
         self.product = product
         self.hardware = hardware
@@ -87,7 +88,9 @@ extension Operations {
         guard let thing = target.thing else { return }
         let now = Self.now()
         store.submit(isolation: .savepoint) { transaction in
-            guard let (_, update) = try Self.openUpdate(thing, transaction), update.version == target.version else { return }
+            guard let (_, update) = try Self.openUpdate(thing, transaction), update.version == target.version else {
+                return
+            }
             try Self.feed(.handedOut(bytes: bytes, of: target.size), to: thing, transaction, now)
         } completion: { _ in
         }

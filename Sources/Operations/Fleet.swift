@@ -61,10 +61,13 @@ extension Operations {
     package var authorityPEM: String { authority.certificatePEM }
 
     /// Adds a device and makes its credential, which is shown once.
-    package func addDevice(_ draft: DeviceDraft) async throws -> (device: DeviceSummary, credential: NewDeviceCredential) {
+    package func addDevice(_ draft: DeviceDraft) async throws -> (
+        device: DeviceSummary, credential: NewDeviceCredential
+    ) {
         guard ShadowID(thing: draft.thing, name: nil) != nil else {
             throw Refusal(
-                .invalid, "Not a thing name", "\"\(draft.thing)\" is no thing name; expected 1 to 128 of a-z A-Z 0-9 : _ -")
+                .invalid, "Not a thing name",
+                "\"\(draft.thing)\" is no thing name; expected 1 to 128 of a-z A-Z 0-9 : _ -")
         }
         let now = Self.now()
         let token = draft.usesToken ? Secrets.make("device_") : nil
@@ -81,7 +84,8 @@ extension Operations {
         _ draft: DeviceDraft, tokenHash: Data?, _ transaction: Transaction, _ now: Int64
     ) throws {
         let db = transaction.db
-        guard try !Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM devices WHERE thing = ?)", [draft.thing]) else {
+        guard try !Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM devices WHERE thing = ?)", [draft.thing])
+        else {
             throw Refusal(.conflict, "Device exists", "there is a device \"\(draft.thing)\" already")
         }
         let hardware = try assignment(draft, transaction)
@@ -97,7 +101,8 @@ extension Operations {
                 """, arguments: [draft.thing, draft.product, hardware, draft.owner, tokenHash, now])
         if let owner = draft.owner {
             try db.execute(
-                sql: "UPDATE users SET device_id = ? WHERE uid = ? AND device_id IS NULL", arguments: [draft.thing, owner])
+                sql: "UPDATE users SET device_id = ? WHERE uid = ? AND device_id IS NULL",
+                arguments: [draft.thing, owner])
         }
         // The thing may have used its shadow before it was registered.
         if let id = ShadowID(thing: draft.thing, name: nil), let shadow = try transaction.shadow(id),
@@ -145,7 +150,8 @@ extension Operations {
     }
 
     static func device(_ thing: String, _ transaction: Transaction) throws -> DeviceSummary {
-        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
+        guard
+            let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
         else {
             throw Refusal(
                 .notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
@@ -181,8 +187,9 @@ extension Operations {
     /// Judges a certificate or a token of a device; nil where there is no such device or its rights ended.
     package func authenticateDevice(thing: String, token: String?) async throws -> Bool {
         try await store.perform { transaction in
-            guard let row = try Row.fetchOne(
-                transaction.db, sql: "SELECT token_hash, revoked FROM devices WHERE thing = ?", arguments: [thing]),
+            guard
+                let row = try Row.fetchOne(
+                    transaction.db, sql: "SELECT token_hash, revoked FROM devices WHERE thing = ?", arguments: [thing]),
                 row["revoked"] == false
             else { return false }
             guard let token else { return true }

@@ -17,8 +17,9 @@ extension Operations {
         _ payload: [UInt8], _ stored: StoredShadow, by thing: String, _ transaction: Transaction, _ now: Int64
     ) throws {
         guard let named = NamedReport(payload) else { return }
-        guard let device = try Row.fetchOne(
-            transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
+        guard
+            let device = try Row.fetchOne(
+                transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
         else { return }
         if named.update { try followProgress(stored, thing, transaction, now) }
         if named.version { try followVersion(stored, device, transaction, now) }

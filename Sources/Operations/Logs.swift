@@ -64,7 +64,9 @@ enum DeviceLogLine {
             let message = JSONPiece.quoted(String(decoding: bytes, as: UTF8.self))
             return LogLine(
                 id: 0, thing: name, received: now, level: "INFO",
-                line: #"{"timestamp":\#(now),"message":\#(message),"level":"INFO","thingName":\#(JSONPiece.quoted(name))}"#)
+                line:
+                    #"{"timestamp":\#(now),"message":\#(message),"level":"INFO","thingName":\#(JSONPiece.quoted(name))}"#
+            )
         }
         var level: [UInt8] = []
         if let range = JSONScanner.member("level", of: top, in: text) {
@@ -109,7 +111,7 @@ package struct LogQuery: Sendable {
     package var search: String?
     /// Only lines of this level.
     package var level: String?
-    /// The newest so many, 1 ... 1000.
+    /// The newest so many, from 1 to 1000.
     package var limit: Int
 
     package init(after: Int64?, search: String?, level: String?, limit: Int) {
@@ -174,7 +176,8 @@ extension Operations {
             let db = transaction.db
             try db.execute(sql: "DELETE FROM logs WHERE received < ?", arguments: [cutoff])
             let things = try String.fetchAll(
-                db, sql: "SELECT thing FROM logs GROUP BY thing HAVING SUM(LENGTH(line)) > ?", arguments: [Self.logBytes])
+                db, sql: "SELECT thing FROM logs GROUP BY thing HAVING SUM(LENGTH(line)) > ?",
+                arguments: [Self.logBytes])
             for thing in things {
                 try db.execute(
                     sql: """

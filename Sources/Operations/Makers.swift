@@ -62,11 +62,13 @@ extension Operations {
     ) async throws -> ProductSummary {
         for text in [slug] + hardware where !Names.isValidSegment(text) {
             throw Refusal(
-                .invalid, "Not a name", "\"\(text)\" is no name for a product or model; expected 1 to 64 of a-z A-Z 0-9 . _ - +")
+                .invalid, "Not a name",
+                "\"\(text)\" is no name for a product or model; expected 1 to 64 of a-z A-Z 0-9 . _ - +")
         }
         let now = Self.now()
         return try await store.perform { transaction in
-            let known = try Row.fetchOne(transaction.db, sql: "SELECT * FROM products WHERE slug = ?", arguments: [slug])
+            let known = try Row.fetchOne(
+                transaction.db, sql: "SELECT * FROM products WHERE slug = ?", arguments: [slug])
             if let known, hardware.isEmpty || (known["kind"] as String) != format.rawValue {
                 throw Refusal(.conflict, "Product exists", "there is a product \"\(slug)\" already")
             }
@@ -98,7 +100,8 @@ extension Operations {
     }
 
     static func product(_ slug: String, _ transaction: Transaction) throws -> ProductSummary {
-        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM products WHERE slug = ?", arguments: [slug])
+        guard
+            let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM products WHERE slug = ?", arguments: [slug])
         else {
             throw Refusal(
                 .notFound, "No such product", "there is no product \"\(slug)\"", advice: "apus product add \(slug)")
@@ -170,7 +173,8 @@ extension Operations {
                 throw Refusal(
                     .rule, "Version mismatch",
                     "the image says version \(inner) inside, the release is \(draft.version); a device would report \(inner)",
-                    advice: "Publish it as \(inner), or build it with the right version (--ignore-image-version overrides)")
+                    advice:
+                        "Publish it as \(inner), or build it with the right version (--ignore-image-version overrides)")
             }
             return format
         }
@@ -247,8 +251,9 @@ extension Operations {
     static func release(_ product: String, _ version: String, _ transaction: Transaction) throws -> ReleaseSummary {
         _ = try self.product(product, transaction)
         let arguments: StatementArguments = [product, version]
-        guard let row = try Row.fetchOne(
-            transaction.db, sql: "SELECT * FROM releases WHERE product = ? AND version = ?", arguments: arguments)
+        guard
+            let row = try Row.fetchOne(
+                transaction.db, sql: "SELECT * FROM releases WHERE product = ? AND version = ?", arguments: arguments)
         else {
             throw Refusal(
                 .notFound, "No such release", "product \(product) has no release \(version)",
@@ -262,7 +267,8 @@ extension Operations {
             created: row["created"],
             artifacts: artifacts.map {
                 ArtifactSummary(
-                    hardware: $0["hardware"], sha256: ($0["sha256"] as Data).hexadecimal, size: $0["size"], format: $0["format"])
+                    hardware: $0["hardware"], sha256: ($0["sha256"] as Data).hexadecimal, size: $0["size"],
+                    format: $0["format"])
             })
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Releases
 import ShadowDocument
 import ShadowService
 import Store
@@ -66,8 +67,9 @@ extension Operations {
         }
         let now = Self.now()
         return try await store.perform { transaction in
-            guard let device = try Row.fetchOne(
-                transaction.db, sql: "SELECT * FROM devices WHERE thing = ? AND owner = ?", arguments: [thing, uid])
+            guard
+                let device = try Row.fetchOne(
+                    transaction.db, sql: "SELECT * FROM devices WHERE thing = ? AND owner = ?", arguments: [thing, uid])
             else { throw Refusal(.notFound, "No such device", "you have no device \"\(thing)\"") }
             var wishes = UserView(uid: uid, deviceID: thing, firmwareVersion: nil, phraseType: nil)
             if case .value(let version?) = change.firmwareVersion {
@@ -92,7 +94,8 @@ extension Operations {
         }
         guard let id = ShadowID(thing: thing, name: nil) else { return }
         if change.phraseType == .value(nil) {
-            try update(id, payload: Array(#"{"state":{"desired":{"config":{"phrase_type":null}}}}"#.utf8), transaction, now)
+            try update(
+                id, payload: Array(#"{"state":{"desired":{"config":{"phrase_type":null}}}}"#.utf8), transaction, now)
         }
         try update(id, payload: try Array(desired(user).utf8), transaction, now)
     }
@@ -110,10 +113,12 @@ extension Operations {
     }
 
     private static func user(_ uid: String, _ transaction: Transaction) throws -> UserView {
-        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM users WHERE uid = ?", arguments: [uid]) else {
+        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM users WHERE uid = ?", arguments: [uid])
+        else {
             throw Refusal(.notFound, "No such account", "there is no account \"\(uid)\"")
         }
         return UserView(
-            uid: uid, deviceID: row["device_id"], firmwareVersion: row["firmware_version"], phraseType: row["phrase_type"])
+            uid: uid, deviceID: row["device_id"], firmwareVersion: row["firmware_version"],
+            phraseType: row["phrase_type"])
     }
 }

@@ -37,10 +37,12 @@ extension Operations {
     package func addUser(uid: String, role: Role, password: String?) async throws -> UserSummary {
         guard Names.isValidAccount(uid) else {
             throw Refusal(
-                .invalid, "Not an account name", "\"\(uid)\" is no account name; expected 1 to 64 of a-z A-Z 0-9 . _ - @ +")
+                .invalid, "Not an account name",
+                "\"\(uid)\" is no account name; expected 1 to 64 of a-z A-Z 0-9 . _ - @ +")
         }
         if let password, password.utf8.count < 8 {
-            throw Refusal(.invalid, "Password too short", "the password has \(password.count) characters; expected at least 8")
+            throw Refusal(
+                .invalid, "Password too short", "the password has \(password.count) characters; expected at least 8")
         }
         var hash: String?
         if let password { hash = try await Passwords.hash(password, cost: settings.passwordCost) }
@@ -140,8 +142,10 @@ extension Operations {
         let secret = Secrets.make("apus_")
         let now = Self.now()
         return try await store.perform { transaction in
-            guard try !Bool.fetch(
-                transaction, "SELECT EXISTS (SELECT 1 FROM credentials WHERE kind = 'token' AND label = ?)", [label])
+            guard
+                try !Bool.fetch(
+                    transaction, "SELECT EXISTS (SELECT 1 FROM credentials WHERE kind = 'token' AND label = ?)", [label]
+                )
             else { throw Refusal(.conflict, "Token exists", "there is a token named \"\(label)\" already") }
             try Self.insertCredential(
                 transaction, secret, kind: "token", uid: uid, role: role, label: label, now: now, expires: nil)
@@ -154,7 +158,8 @@ extension Operations {
         try await store.perform { transaction in
             try Row.fetchAll(transaction.db, sql: "SELECT * FROM credentials WHERE kind = 'token' ORDER BY label").map {
                 TokenSummary(
-                    label: $0["label"], role: Role(rawValue: $0["role"]) ?? .owner, uid: $0["uid"], created: $0["created"])
+                    label: $0["label"], role: Role(rawValue: $0["role"]) ?? .owner, uid: $0["uid"],
+                    created: $0["created"])
             }
         }
     }
@@ -165,7 +170,8 @@ extension Operations {
             try transaction.db.execute(
                 sql: "DELETE FROM credentials WHERE kind = 'token' AND label = ?", arguments: [label])
             guard transaction.db.changesCount > 0 else {
-                throw Refusal(.notFound, "No such token", "there is no token named \"\(label)\"", advice: "apus token list")
+                throw Refusal(
+                    .notFound, "No such token", "there is no token named \"\(label)\"", advice: "apus token list")
             }
         }
     }
@@ -183,7 +189,8 @@ extension Operations {
         try await store.perform { transaction in
             try transaction.db.execute(sql: "DELETE FROM credentials WHERE label = 'admin.token' AND kind = 'token'")
             try Self.insertCredential(
-                transaction, secret, kind: "token", uid: nil, role: .admin, label: "admin.token", now: now, expires: nil)
+                transaction, secret, kind: "token", uid: nil, role: .admin, label: "admin.token", now: now, expires: nil
+            )
         }
     }
 
@@ -212,11 +219,13 @@ extension Operations {
     }
 
     private static func role(of uid: String, _ transaction: Transaction) throws -> Role {
-        guard let text = try String.fetchOne(
-            transaction.db, sql: "SELECT role FROM users WHERE uid = ?", arguments: [uid]),
+        guard
+            let text = try String.fetchOne(
+                transaction.db, sql: "SELECT role FROM users WHERE uid = ?", arguments: [uid]),
             let role = Role(rawValue: text)
         else {
-            throw Refusal(.notFound, "No such account", "there is no account \"\(uid)\"", advice: "apus user add \(uid)")
+            throw Refusal(
+                .notFound, "No such account", "there is no account \"\(uid)\"", advice: "apus user add \(uid)")
         }
         return role
     }
@@ -226,7 +235,8 @@ extension Operations {
         expires: Int64?
     ) throws {
         try transaction.db.execute(
-            sql: "INSERT INTO credentials (hash, kind, uid, role, label, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sql:
+                "INSERT INTO credentials (hash, kind, uid, role, label, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?)",
             arguments: [Secrets.digest(secret), kind, uid, role.rawValue, label, now, expires])
     }
 }

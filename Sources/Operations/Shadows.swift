@@ -32,7 +32,8 @@ extension Operations {
     package func namedShadows(thing: String) async throws -> [String] {
         try await store.perform { transaction in
             try String.fetchAll(
-                transaction.db, sql: "SELECT name FROM shadows WHERE thing = ? AND name <> '' AND deleted = 0 ORDER BY name",
+                transaction.db,
+                sql: "SELECT name FROM shadows WHERE thing = ? AND name <> '' AND deleted = 0 ORDER BY name",
                 arguments: [thing])
         }
     }

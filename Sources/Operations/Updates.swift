@@ -68,7 +68,8 @@ extension Operations {
                 SELECT r.version FROM releases r JOIN artifacts a USING (product, version)
                 WHERE r.product = ? AND a.hardware = ? AND r.state = 'active'
                 """, arguments: [product, hardware])
-        guard let newest = versions.compactMap({ ReleaseVersion($0) }).max(), UpgradeRule.isNews(newest, running: running)
+        guard let newest = versions.compactMap({ ReleaseVersion($0) }).max(),
+            UpgradeRule.isNews(newest, running: running)
         else { return }
         try offer(newest, to: device["thing"], owner: owner, transaction, now)
     }
@@ -93,7 +94,8 @@ extension Operations {
         let product: String? = device["product"]
         let hardware: String? = device["hardware"]
         let isActive = try Bool.fetch(
-            transaction, "SELECT EXISTS (SELECT 1 FROM releases WHERE product = ? AND version = ? AND state = 'active')",
+            transaction,
+            "SELECT EXISTS (SELECT 1 FROM releases WHERE product = ? AND version = ? AND state = 'active')",
             [product, version])
         let hasArtifact = try Bool.fetch(
             transaction, "SELECT EXISTS (SELECT 1 FROM artifacts WHERE product = ? AND version = ? AND hardware = ?)",
@@ -119,7 +121,8 @@ extension Operations {
         if let (_, open) = try openUpdate(thing, transaction) {
             if open.version == version { return }
             try feed(
-                .cancelled(reason: "version \(version) was chosen instead"), to: thing, transaction, now, returning: .no)
+                .cancelled(reason: "version \(version) was chosen instead"), to: thing, transaction, now, returning: .no
+            )
         }
         guard version != running else { return }
         try endOffer(thing, version, "accepted", transaction, now)
@@ -135,8 +138,9 @@ extension Operations {
 
     /// The open update of a device.
     static func openUpdate(_ thing: String, _ transaction: Transaction) throws -> (id: Int64, update: Update)? {
-        guard let row = try Row.fetchOne(
-            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? AND ended IS NULL", arguments: [thing])
+        guard
+            let row = try Row.fetchOne(
+                transaction.db, sql: "SELECT * FROM updates WHERE thing = ? AND ended IS NULL", arguments: [thing])
         else { return nil }
         var update = Update(thing: thing, version: row["version"], fromVersion: row["from_version"], now: 0)
         update.phase = UpdatePhase(rawValue: row["phase"]) ?? .queued
@@ -206,7 +210,8 @@ extension Operations {
         else { return }
         let value = version.map(JSONPiece.quoted) ?? "null"
         try Self.update(
-            id, payload: Array(#"{"state":{"desired":{"config":{"firmware_version":\#(value)}}}}"#.utf8), transaction, now)
+            id, payload: Array(#"{"state":{"desired":{"config":{"firmware_version":\#(value)}}}}"#.utf8), transaction,
+            now)
     }
 
     /// Ends what has waited too long: updates, offers.
@@ -214,7 +219,8 @@ extension Operations {
         let now = Self.now()
         try await store.perform { transaction in
             let late = try String.fetchAll(
-                transaction.db, sql: "SELECT thing FROM updates WHERE ended IS NULL AND deadline <= ?", arguments: [now])
+                transaction.db, sql: "SELECT thing FROM updates WHERE ended IS NULL AND deadline <= ?", arguments: [now]
+            )
             for thing in late {
                 try Self.feed(.clock(now: now), to: thing, transaction, now)
             }

@@ -33,7 +33,7 @@ package struct Update: Sendable, Equatable {
     package var version: String
     package var fromVersion: String?
     package var phase = UpdatePhase.queued
-    /// 0 ... 100, never smaller within one attempt.
+    /// From 0 to 100, never smaller within one attempt.
     package var percent = 0
     /// Attempts that have failed; for a stock device, downloads begun.
     package var attempts = 0

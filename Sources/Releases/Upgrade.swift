@@ -42,7 +42,8 @@ package enum UpgradeRule {
         package var hasArtifact: Bool
 
         package init(
-            thing: String, product: String?, hardware: String?, running: String?, version: String, releaseIsActive: Bool,
+            thing: String, product: String?, hardware: String?, running: String?, version: String,
+            releaseIsActive: Bool,
             hasArtifact: Bool
         ) {
             self.thing = thing

@@ -32,7 +32,8 @@ enum JSONCopy {
     }
 
     static func write(
-        _ tape: JSONTape, _ text: [UInt8], _ index: Int, to sink: inout [UInt8], leaf: (ByteRange, inout [UInt8]) -> Void
+        _ tape: JSONTape, _ text: [UInt8], _ index: Int, to sink: inout [UInt8],
+        leaf: (ByteRange, inout [UInt8]) -> Void
     ) {
         let token = tape.tokens[index]
         switch token.kind {

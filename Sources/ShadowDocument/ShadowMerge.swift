@@ -29,7 +29,8 @@ struct ShadowMerge {
         var timeMembers = stored.metadata.members(of: times)
         var cursor = MemberCursor(patch.members(of: patchIndex))
         while let member = members.next(in: stored.document), let time = timeMembers.next(in: stored.metadata) {
-            guard let found = cursor.find(member.name, of: stored.document, stored.documentText, in: patch, patchText) else {
+            guard let found = cursor.find(member.name, of: stored.document, stored.documentText, in: patch, patchText)
+            else {
                 startMember(stored.documentText, stored.document.tokens[member.name], documentMark, metadataMark)
                 copy(stored.documentText, stored.document.tokens[member.value].range, to: &document)
                 copy(stored.metadataText, stored.metadata.tokens[time.value].range, to: &metadata)

@@ -72,7 +72,9 @@ public struct ShadowRequestBody: Sendable {
         default: throw .stateNotObject
         }
         guard let version = tape.member("version", of: 0, in: text.span) else { return }
-        guard let number = JSONScanner.unsigned(of: tape.tokens[version].range, in: text.span) else { throw .invalidVersion }
+        guard let number = JSONScanner.unsigned(of: tape.tokens[version].range, in: text.span) else {
+            throw .invalidVersion
+        }
         expectedVersion = number
     }
 
@@ -82,7 +84,8 @@ public struct ShadowRequestBody: Sendable {
         while let member = members.next(in: tape) {
             let name = text.slice(tape.tokens[member.name].range)
             guard name.equals("desired") || name.equals("reported") else {
-                throw ShadowRefusal(400, "State contains an invalid node: '\(String(decoding: name.copy(), as: UTF8.self))'")
+                throw ShadowRefusal(
+                    400, "State contains an invalid node: '\(String(decoding: name.copy(), as: UTF8.self))'")
             }
             let kind = tape.tokens[member.value].kind
             guard kind == .object || kind == .null else {

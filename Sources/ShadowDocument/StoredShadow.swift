@@ -66,7 +66,9 @@ public struct StoredShadow: Equatable, Sendable {
         guard let bytes = value(section, path), bytes.first == UInt8(ascii: "\"") else { return nil }
         var content: [UInt8] = []
         let text = bytes.span
-        guard JSONScanner.string(of: ByteRange(start: 0, count: text.count), in: text, into: &content) else { return nil }
+        guard JSONScanner.string(of: ByteRange(start: 0, count: text.count), in: text, into: &content) else {
+            return nil
+        }
         return String(decoding: content, as: UTF8.self)
     }
 }

@@ -48,12 +48,15 @@ extension ShadowService {
 
     private static func decoded(_ token: String) -> String? {
         let digits = Array(token.utf8.dropFirst())
-        guard token.utf8.first == UInt8(ascii: "n"), digits.count.isMultiple(of: 2), (2...128).contains(digits.count) else {
+        guard token.utf8.first == UInt8(ascii: "n"), digits.count.isMultiple(of: 2), (2...128).contains(digits.count)
+        else {
             return nil
         }
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else { return nil }
+            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else {
+                return nil
+            }
             bytes.append(byte)
         }
         let name = String(validating: bytes, as: UTF8.self)

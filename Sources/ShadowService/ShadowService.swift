@@ -91,7 +91,8 @@ public enum ShadowService {
     private static func get(
         _ request: ShadowRequest, _ current: StoredShadow?, _ token: [UInt8]?, _ seconds: UInt64
     ) throws(ShadowRequestBody.Rejected) -> ShadowOutcome {
-        guard let current, !current.isDeleted, let body = ShadowAnswers(token: token, seconds: seconds).get(current) else {
+        guard let current, !current.isDeleted, let body = ShadowAnswers(token: token, seconds: seconds).get(current)
+        else {
             throw ShadowRequestBody.Rejected(refusal: missing(request.id), clientToken: token)
         }
         return ShadowOutcome(

@@ -33,7 +33,8 @@ final class ShadowTable {
         }
         let shadow = StoredShadow(
             document: blob(statement, 0), metadata: blob(statement, 1),
-            version: UInt64(bitPattern: sqlite3_column_int64(statement, 2)), isDeleted: sqlite3_column_int(statement, 3) != 0)
+            version: UInt64(bitPattern: sqlite3_column_int64(statement, 2)),
+            isDeleted: sqlite3_column_int(statement, 3) != 0)
         remember(shadow, as: id)
         return shadow
     }
@@ -90,7 +91,9 @@ private let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
 extension ShadowTable {
     private func prepared(_ slot: inout OpaquePointer?, _ sql: String) throws -> OpaquePointer? {
-        if slot == nil, sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &slot, nil) != SQLITE_OK {
+        if slot == nil,
+            sqlite3_prepare_v3(connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &slot, nil) != SQLITE_OK
+        {
             throw fault()
         }
         return slot

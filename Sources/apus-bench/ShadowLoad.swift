@@ -59,7 +59,9 @@ struct ShadowLoad: AsyncParsableCommand {
         }
         print("devices \(devices), \(sorted.count) updates in \(String(format: "%.1f", elapsed)) s")
         print(String(format: "updates per second  %.0f", Double(sorted.count) / elapsed))
-        print("accepted after      p50 \(percentile(0.5))  p90 \(percentile(0.9))  p99 \(percentile(0.99))  max \(percentile(1))")
+        print(
+            "accepted after      p50 \(percentile(0.5))  p90 \(percentile(0.9))  p99 \(percentile(0.99))  max \(percentile(1))"
+        )
         if pid != nil { print(String(format: "server CPU/update   %.1f µs", cpu * 1e6 / Double(sorted.count))) }
     }
 

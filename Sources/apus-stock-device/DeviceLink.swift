@@ -96,7 +96,9 @@ private final class PacketReader: ChannelInboundHandler {
         rest.append(contentsOf: unwrapInboundIn(data).readableBytesView)
         do {
             while let frame = try nextFrame() {
-                guard case .publish(let publish) = try Packet.decode(frame.span, version: .v311, from: .server) else { continue }
+                guard case .publish(let publish) = try Packet.decode(frame.span, version: .v311, from: .server) else {
+                    continue
+                }
                 messages.yield(
                     DeviceLink.Message(
                         topic: String(decoding: frame[publish.topic.start..<publish.topic.end], as: UTF8.self),

@@ -58,7 +58,9 @@ struct StockDevice: AsyncParsableCommand {
         try await report(reported, shadow, link)
         try await link.publish([], to: "\(shadow)/get")
         for try await message in link.messages {
-            guard let wishes = Wishes.read(message.payload, isDelta: message.topic == "\(shadow)/update/delta") else { continue }
+            guard let wishes = Wishes.read(message.payload, isDelta: message.topic == "\(shadow)/update/delta") else {
+                continue
+            }
             desired.merge(wishes) { $1 }
             guard desired != reported else { continue }
             if let version = desired["firmware_version"], version != reported["firmware_version"] {
@@ -127,7 +129,8 @@ enum Wishes {
         while let member = members.next(in: text) {
             var value: [UInt8] = []
             guard JSONScanner.string(of: member.value, in: text, into: &value) else { continue }
-            wishes[String(decoding: text.slice(member.key).copy(), as: UTF8.self)] = String(decoding: value, as: UTF8.self)
+            wishes[String(decoding: text.slice(member.key).copy(), as: UTF8.self)] = String(
+                decoding: value, as: UTF8.self)
         }
         return wishes
     }

@@ -36,7 +36,8 @@ struct ServerAccess: ParsableArguments {
         }
         let authority = ca ?? environment["APUS_CA"] ?? directory + "/ca.pem"
         return Client(
-            server: address.hasSuffix("/") ? String(address.dropLast()) : address, token: secret, authorityFile: authority)
+            server: address.hasSuffix("/") ? String(address.dropLast()) : address, token: secret,
+            authorityFile: authority)
     }
 
     private static func line(of file: String) -> String? {
@@ -94,7 +95,8 @@ struct Client: Sendable {
         let response: HTTPClientResponse
         do {
             response = try await http.execute(request, timeout: timeout)
-        } catch let error as HTTPClientError where error == .invalidURL || error == .emptyHost || error == .emptyScheme {
+        } catch let error as HTTPClientError where error == .invalidURL || error == .emptyHost || error == .emptyScheme
+        {
             throw CommandFailure(
                 "not an address", "\(server) is no address of a server", "Write it as http://HOST:PORT", code: .usage)
         } catch {
@@ -122,7 +124,9 @@ struct Client: Sendable {
     }
 
     /// Sends a JSON object and decodes the answer.
-    func send<T: Decodable>(_ method: String, _ path: String, json: [String: Any?] = [:], as type: T.Type) async throws -> T {
+    func send<T: Decodable>(_ method: String, _ path: String, json: [String: Any?] = [:], as type: T.Type) async throws
+        -> T
+    {
         let body = method == "GET" ? nil : try HTTPClientRequest.Body.bytes(Self.encode(json))
         return try JSONDecoder().decode(type, from: try await send(method, path, body: body))
     }

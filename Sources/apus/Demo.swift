@@ -67,7 +67,8 @@ final class DemoStage: Sendable {
         for program in ["apus-agent", "apus-stock-device", "demo-lamp"]
         where !FileManager.default.isExecutableFile(atPath: "\(binaries)/\(program)") {
             throw CommandFailure(
-                "cannot start the demo", "\(binaries)/\(program) is missing", "Build all programs: swift build -c release")
+                "cannot start the demo", "\(binaries)/\(program) is missing",
+                "Build all programs: swift build -c release")
         }
         try FileManager.default.createDirectory(
             atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])

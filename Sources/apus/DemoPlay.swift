@@ -59,7 +59,8 @@ struct DemoPlay: Sendable {
         let server = try stage.start("apus", ["serve", "--data-dir", data] + flags, log: "server")
         while !stage.output("server").contains("ready ") {
             guard server.isRunning else {
-                throw CommandFailure("the server did not start", stage.output("server"), "Run apus serve by itself to see why")
+                throw CommandFailure(
+                    "the server did not start", stage.output("server"), "Run apus serve by itself to see why")
             }
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -77,7 +78,8 @@ struct DemoPlay: Sendable {
     /// The product, its owner and two devices on 1.0.4, each with a certificate of its own.
     private func prepare(_ maker: Client) async throws {
         _ = try await maker.send(
-            "POST", "/api/v1/products", json: ["slug": Self.product, "name": "Desk lamp", "hardware": ["esp32", "linux"]],
+            "POST", "/api/v1/products",
+            json: ["slug": Self.product, "name": "Desk lamp", "hardware": ["esp32", "linux"]],
             as: ProductSummary.self)
         _ = try await maker.send("POST", "/api/v1/users", json: ["uid": Self.owner], as: UserSummary.self)
         for (thing, hardware, program) in Self.cast {
@@ -115,10 +117,14 @@ struct DemoPlay: Sendable {
             let image = "\(stage.directory)/\(program)-1.0.4.bin"
             _ = try stage.start(
                 "apus-agent",
-                common + ["--firmware-url", url, "--initial-image", image, "--initial-version", "1.0.4", "--health-seconds", "2"],
+                common + [
+                    "--firmware-url", url, "--initial-image", image, "--initial-version", "1.0.4", "--health-seconds",
+                    "2",
+                ],
                 log: thing)
         } else {
-            _ = try stage.start("apus-stock-device", common + ["--firmware-url", url, "--initial-version", "1.0.4"], log: thing)
+            _ = try stage.start(
+                "apus-stock-device", common + ["--firmware-url", url, "--initial-version", "1.0.4"], log: thing)
         }
     }
 
@@ -159,7 +165,8 @@ struct DemoPlay: Sendable {
             case "offer":
                 board.note("owner is told: \(event.device) can go to \(event.version ?? "?"); presses Install")
                 _ = try await owner.send(
-                    "PUT", "/app/devices/\(event.device)", body: .bytes(Client.encode(["firmware_version": event.version])))
+                    "PUT", "/app/devices/\(event.device)",
+                    body: .bytes(Client.encode(["firmware_version": event.version])))
             case "progress":
                 board.show(event.device, event.state, event.percent ?? 0)
             case "done":
@@ -168,11 +175,13 @@ struct DemoPlay: Sendable {
                 if done.count == Self.cast.count { return }
             case "failed":
                 throw CommandFailure(
-                    "\(event.device) was not updated", event.reason ?? event.state, "Look at \(stage.directory)/\(event.device).log")
+                    "\(event.device) was not updated", event.reason ?? event.state,
+                    "Look at \(stage.directory)/\(event.device).log")
             default: continue
             }
         }
-        throw CommandFailure("the events ended", "the server closed the stream", "Look at \(stage.directory)/server.log")
+        throw CommandFailure(
+            "the events ended", "the server closed the stream", "Look at \(stage.directory)/server.log")
     }
 
     /// Where everything is, for looking around afterwards.
@@ -195,6 +204,7 @@ struct DemoPlay: Sendable {
 
     private static func seconds(since start: ContinuousClock.Instant) -> String {
         let duration = ContinuousClock.now - start
-        return String(format: "%.1f s", Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18)
+        return String(
+            format: "%.1f s", Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18)
     }
 }

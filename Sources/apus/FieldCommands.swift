@@ -66,7 +66,8 @@ struct DeviceCommand: ParsableCommand {
                 try PrivateFile.write(added.ca, to: "\(out)/ca.pem", mode: 0o644)
             } catch {
                 throw CommandFailure(
-                    "cannot write the device's files", "\(out): \(error)", "Choose a folder that can be written with --out")
+                    "cannot write the device's files", "\(out): \(error)",
+                    "Choose a folder that can be written with --out")
             }
         }
     }
@@ -110,12 +111,14 @@ struct DeviceCommand: ParsableCommand {
 
     struct Revoke: ServerCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Take a device's rights back and close its connection.", discussion: "Example: apus device revoke lamp-1")
+            abstract: "Take a device's rights back and close its connection.",
+            discussion: "Example: apus device revoke lamp-1")
         @OptionGroup var access: ServerAccess
         @Argument(help: "Thing name.") var name: String
 
         func run(_ client: Client) async throws {
-            let data = try await client.send("POST", "/api/v1/devices/\(Client.escaped(name))/revoke", body: .bytes(Data("{}".utf8)))
+            let data = try await client.send(
+                "POST", "/api/v1/devices/\(Client.escaped(name))/revoke", body: .bytes(Data("{}".utf8)))
             try present(data, as: DeviceSummary.self, DeviceCommand.show)
         }
     }
@@ -134,7 +137,8 @@ struct DeviceCommand: ParsableCommand {
 
     static func text(_ update: UpdateSummary?) -> String {
         guard let update else { return "-" }
-        let isRunning = ["queued", "downloading", "verifying", "installing", "restarting", "confirming"].contains(update.state)
+        let isRunning = ["queued", "downloading", "verifying", "installing", "restarting", "confirming"].contains(
+            update.state)
         return "\(update.version) \(update.state)" + (isRunning ? " \(update.percent) %" : "")
             + (update.reason.map { " (\($0))" } ?? "")
     }
@@ -179,7 +183,8 @@ extension DeviceCommand {
                 while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                     let text = rest[rest.startIndex..<end]
                     rest = Data(rest[(end + 1)...])
-                    guard let line = try? JSONDecoder().decode(Line.self, from: text), line.id > last, matches(line) else {
+                    guard let line = try? JSONDecoder().decode(Line.self, from: text), line.id > last, matches(line)
+                    else {
                         continue
                     }
                     show(line)
@@ -197,7 +202,9 @@ extension DeviceCommand {
                 let data = (try? JSONEncoder().encode(line)) ?? Data()
                 return Console.result(String(decoding: data, as: UTF8.self))
             }
-            Console.result("\(Table.time(line.received))  \(line.level.padding(toLength: 5, withPad: " ", startingAt: 0))  \(line.line)")
+            Console.result(
+                "\(Table.time(line.received))  \(line.level.padding(toLength: 5, withPad: " ", startingAt: 0))  \(line.line)"
+            )
         }
     }
 }
@@ -220,7 +227,8 @@ struct UserCommand: ParsableCommand {
         @OptionGroup var access: ServerAccess
         @Argument(help: "Account name.") var name: String
         @Option(help: "owner, operator or admin.") var role: Role = .owner
-        @Option(help: "Password, at least 8 characters (visible to other users of this machine: prefer --password-stdin).")
+        @Option(
+            help: "Password, at least 8 characters (visible to other users of this machine: prefer --password-stdin).")
         var password: String?
         @Flag(help: "Read the password from standard input.") var passwordStdin = false
         @Flag(help: "Print a one-use sign-in link.") var link = false
@@ -231,14 +239,17 @@ struct UserCommand: ParsableCommand {
                 "POST", "/api/v1/users",
                 body: .bytes(Client.encode(["uid": name, "role": role.rawValue, "password": secret])))
             guard link || secret == nil else {
-                return try present(data, as: UserSummary.self) { Console.result("Account \($0.uid), \($0.role.rawValue)") }
+                return try present(data, as: UserSummary.self) {
+                    Console.result("Account \($0.uid), \($0.role.rawValue)")
+                }
             }
             try await UserCommand.printLink(of: name, client, asJSON: access.json)
         }
     }
 
     struct List: ServerCommand {
-        static let configuration = CommandConfiguration(abstract: "List the accounts.", discussion: "Example: apus user list")
+        static let configuration = CommandConfiguration(
+            abstract: "List the accounts.", discussion: "Example: apus user list")
         @OptionGroup var access: ServerAccess
 
         func run(_ client: Client) async throws {
@@ -247,7 +258,10 @@ struct UserCommand: ParsableCommand {
                 Table.print(
                     ["ACCOUNT", "ROLE", "DEVICE", "PASSWORD", "CREATED"],
                     answer["users", default: []].map {
-                        [$0.uid, $0.role.rawValue, $0.device_id ?? "-", $0.has_password ? "yes" : "no", Table.time($0.created)]
+                        [
+                            $0.uid, $0.role.rawValue, $0.device_id ?? "-", $0.has_password ? "yes" : "no",
+                            Table.time($0.created),
+                        ]
                     })
             }
         }
@@ -289,7 +303,8 @@ struct TokenCommand: ParsableCommand {
 
     struct Create: ServerCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a token; it is shown only now.", discussion: "Example: apus token create build-server --role operator")
+            abstract: "Make a token; it is shown only now.",
+            discussion: "Example: apus token create build-server --role operator")
         @OptionGroup var access: ServerAccess
         @Argument(help: "What it is for.") var label: String
         @Option(help: "owner, operator or admin.") var role: Role = .operator
@@ -304,7 +319,8 @@ struct TokenCommand: ParsableCommand {
     }
 
     struct List: ServerCommand {
-        static let configuration = CommandConfiguration(abstract: "List the tokens.", discussion: "Example: apus token list")
+        static let configuration = CommandConfiguration(
+            abstract: "List the tokens.", discussion: "Example: apus token list")
         @OptionGroup var access: ServerAccess
 
         func run(_ client: Client) async throws {
@@ -312,7 +328,9 @@ struct TokenCommand: ParsableCommand {
             try present(data, as: [String: [TokenSummary]].self) { answer in
                 Table.print(
                     ["TOKEN", "ROLE", "ACCOUNT", "CREATED"],
-                    answer["tokens", default: []].map { [$0.label, $0.role.rawValue, $0.uid ?? "-", Table.time($0.created)] })
+                    answer["tokens", default: []].map {
+                        [$0.label, $0.role.rawValue, $0.uid ?? "-", Table.time($0.created)]
+                    })
             }
         }
     }

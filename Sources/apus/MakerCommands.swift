@@ -46,7 +46,9 @@ struct ProductCommand: ParsableCommand {
         @OptionGroup var access: ServerAccess
         @Argument(help: "Short name, as it stands in URLs.") var slug: String
         @Option(help: "Name for people.") var name: String?
-        @Option(parsing: .singleValue, help: "Hardware model; repeatable. Without one the product has the model \"default\".")
+        @Option(
+            parsing: .singleValue,
+            help: "Hardware model; repeatable. Without one the product has the model \"default\".")
         var hardware: [String] = []
         @Option(help: "What is taken as firmware: any, microcontroller, linux or raw.") var format: ImageRule = .any
 
@@ -129,7 +131,8 @@ struct ReleaseCommand: ParsableCommand {
                 let handle = FileHandle(forReadingAtPath: path), let size = try? handle.seekToEnd()
             else {
                 throw CommandFailure(
-                    "cannot read the image", "\(path) is no file that can be read", "Name the file that your build made")
+                    "cannot read the image", "\(path) is no file that can be read", "Name the file that your build made"
+                )
             }
             guard size > 0 else {
                 throw CommandFailure(
@@ -141,7 +144,8 @@ struct ReleaseCommand: ParsableCommand {
 
         private func text(of path: String) throws -> String {
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw CommandFailure("cannot read the notes", "\(path) is no text file that can be read", "Check --notes")
+                throw CommandFailure(
+                    "cannot read the notes", "\(path) is no text file that can be read", "Check --notes")
             }
             guard text.utf8.count <= 16 << 10 else {
                 throw CommandFailure(
@@ -168,7 +172,8 @@ struct ReleaseCommand: ParsableCommand {
                         [
                             release.product, release.version, release.state,
                             release.artifacts.map(\.hardware).joined(separator: ","),
-                            release.artifacts.map { Table.size($0.size) }.joined(separator: ","), Table.time(release.created),
+                            release.artifacts.map { Table.size($0.size) }.joined(separator: ","),
+                            Table.time(release.created),
                         ]
                     })
             }
@@ -207,7 +212,8 @@ struct ReleaseCommand: ParsableCommand {
     static func show(_ release: ReleaseSummary) {
         Console.result("state      \(release.state)" + (release.reason.map { " (\($0))" } ?? ""))
         for artifact in release.artifacts {
-            Console.result("image      \(artifact.hardware)  \(artifact.format)  \(Table.size(artifact.size))  \(artifact.sha256)")
+            Console.result(
+                "image      \(artifact.hardware)  \(artifact.format)  \(Table.size(artifact.size))  \(artifact.sha256)")
         }
         if !release.notes.isEmpty { Console.result("\n\(release.notes)") }
     }

@@ -66,7 +66,9 @@ extension Console {
         let body: [String: Any] = [
             "error": failure.what, "why": failure.why, "advice": failure.advice, "code": Int(failure.code.rawValue),
         ]
-        let data = (try? JSONSerialization.data(withJSONObject: body, options: [.sortedKeys, .withoutEscapingSlashes])) ?? Data()
+        let data =
+            (try? JSONSerialization.data(withJSONObject: body, options: [.sortedKeys, .withoutEscapingSlashes]))
+            ?? Data()
         note(String(decoding: data, as: UTF8.self))
     }
 }

@@ -50,7 +50,8 @@ struct Serve: AsyncParsableCommand {
     mutating func validate() throws {
         let exposed = [http, https, mqtt, mqtts].filter { !$0.isLoopback }
         if dev, !publicNames.isEmpty || !exposed.isEmpty {
-            throw ValidationError("--dev is for this machine only: it goes with loopback addresses and without --public.")
+            throw ValidationError(
+                "--dev is for this machine only: it goes with loopback addresses and without --public.")
         }
         if !mqtt.isLoopback, !insecureMqtt {
             throw ValidationError(

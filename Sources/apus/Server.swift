@@ -179,7 +179,8 @@ final class BoundPorts: Sendable, CustomStringConvertible {
 
     func set(_ place: any WritableKeyPath<ServerAddresses, ListenAddress> & Sendable, _ channel: any Channel) {
         let port = channel.localAddress?.port ?? 0
-        let opened: (addresses: ServerAddresses, announcements: [@Sendable (String) -> Void])? = state.withLock { state in
+        let opened: (addresses: ServerAddresses, announcements: [@Sendable (String) -> Void])? = state.withLock {
+            state in
             state.addresses[keyPath: place].port = port
             state.open.insert("\(place)")
             return state.open.count == 4 ? (state.addresses, state.announcements) : nil

@@ -45,7 +45,8 @@ struct ListenAddress: ExpressibleByArgument, Equatable, Sendable, CustomStringCo
 enum EnvironmentSettings {
     /// Flags of `apus serve` that may come from the environment, with their variables.
     private static let flags = [
-        "data-dir", "http", "https", "mqtt", "mqtts", "public", "max-keep-alive", "deny", "dev", "insecure-mqtt", "env-file",
+        "data-dir", "http", "https", "mqtt", "mqtts", "public", "max-keep-alive", "deny", "dev", "insecure-mqtt",
+        "env-file",
     ]
 
     /// Puts settings of environment and env file in front of the arguments of `apus serve`, where they name no flag.
@@ -55,7 +56,9 @@ enum EnvironmentSettings {
         values.merge(environment.filter { $0.key.hasPrefix("APUS_") }) { $1 }
         var added: [String] = []
         for flag in flags where !arguments.contains(where: { $0 == "--\(flag)" || $0.hasPrefix("--\(flag)=") }) {
-            guard let value = values["APUS_" + flag.uppercased().replacing("-", with: "_")], !value.isEmpty else { continue }
+            guard let value = values["APUS_" + flag.uppercased().replacing("-", with: "_")], !value.isEmpty else {
+                continue
+            }
             switch flag {
             case "env-file": continue
             case "dev", "insecure-mqtt":
@@ -69,7 +72,9 @@ enum EnvironmentSettings {
 
     private static func envFile(_ arguments: [String], _ environment: [String: String]) throws -> [String: String] {
         var path = environment["APUS_ENV_FILE"]
-        if let index = arguments.firstIndex(of: "--env-file"), index + 1 < arguments.count { path = arguments[index + 1] }
+        if let index = arguments.firstIndex(of: "--env-file"), index + 1 < arguments.count {
+            path = arguments[index + 1]
+        }
         guard let path else { return [:] }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw CommandFailure("cannot read the env file", "\(path) is missing or not readable", "Check --env-file")

@@ -64,7 +64,10 @@ enum Doorkeeper {
                 let name = String(decoding: thing, as: UTF8.self)
                 guard try await operations.authenticateDevice(thing: name, token: nil) else {
                     return .refused(
-                        .notAuthorized, why: "the certificate names \"\(name)\", which is no device here or was revoked: apus device add")
+                        .notAuthorized,
+                        why:
+                            "the certificate names \"\(name)\", which is no device here or was revoked: apus device add"
+                    )
                 }
                 return .accepted(.device(thing: thing))
             }
