@@ -189,7 +189,7 @@ public struct DeviceCore: Sendable {
     /// When to say `.timeUp`, or `nil` for never.
     public var deadline: UInt64? {
         guard !needs.isOver else { return nil }
-        var earliest = machine.deadline
+        var earliest = owesVerdict ? nil : machine.deadline
         Self.lower(&earliest, trial?.deadline)
         Self.lower(&earliest, program.restartAt)
         Self.lower(&earliest, needs.applyAt)
@@ -203,6 +203,15 @@ public struct DeviceCore: Sendable {
         return earliest
     }
 
+    /// Whether the server has yet to hear how the last attempt ended.
+    ///
+    /// Only then, and if the version is desired still, may
+    /// the next one begin.
+    private var owesVerdict: Bool {
+        guard case .waiting = machine.phase else { return false }
+        return state.report.state.isFinal && !state.report.isAcknowledged
+    }
+
     private static func lower(_ earliest: inout UInt64?, _ time: UInt64?) {
         guard let time else { return }
         earliest = min(earliest ?? time, time)
@@ -211,7 +220,7 @@ public struct DeviceCore: Sendable {
     /// The loop: own desired against own reported settings, and everything that time alone can bring about.
     private mutating func advance(_ now: UInt64) {
         judgeTrial(now)
-        obey(machine.timeUp(now: now), now)
+        if !owesVerdict { obey(machine.timeUp(now: now), now) }
         evaluate(now)
         if let time = program.restartAt, now >= time {
             program.restartAt = nil

@@ -30,6 +30,7 @@ package enum ImageRule: String, Sendable, Codable, CaseIterable {
             return .accepted(format: "\(report.kind.name)", version: Self.version(report, image))
         case .raw:
             guard self == .any else { return .refused(why: "its format is not known") }
+            if Self.isProgram(image) { return .accepted(format: "\(report.kind.name)", version: nil) }
             if let other = Self.recognise(image) { return .refused(why: "it is \(other)") }
             return .accepted(format: "raw", version: nil)
         case .reject(let reason):
