@@ -139,6 +139,9 @@ let package = Package(
 
         tests("MQTTWire", ["ByteKit", "MQTTWire"]),
         tests("VersionText", ["VersionText"]),
+        tests("JSONText", ["ByteKit", "JSONText"]),
+        tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
+        tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
         tests("ImageFormat", ["ByteKit", "ImageFormat"]),
         tests("DeviceCore", ["ByteKit", "JSONText", "VersionText", "DeviceCore"]),
     ]

@@ -124,6 +124,8 @@ final class FirmwareHandler: ChannelDuplexHandler, RemovableChannelHandler {
         for part in parts {
             if held.isEmpty { take(part, context) } else { held.append(part) }
         }
+        // The router takes parts only at the end of a read.
+        if !parts.isEmpty { context.fireChannelReadComplete() }
         if readIsHeld, held.count < Self.heldParts {
             readIsHeld = false
             context.read()

@@ -29,6 +29,8 @@ struct JSONGrammar {
         case separatorOrEnd
     }
 
+    /// Whether optional white space was skipped.
+    private(set) var sawSpace = false
     private var position = 0
     private var depth = 0
     private let maximumDepth: Int
@@ -168,6 +170,7 @@ extension JSONGrammar {
 
     private mutating func skipSpace(_ text: Span<UInt8>) {
         while position < text.count, Mark.isSpace(text[position]) {
+            sawSpace = true
             position += 1
         }
     }
@@ -189,12 +192,23 @@ extension JSONGrammar {
                 guard count > 0 else { throw .notUTF8(at: position) }
                 position += count
             } else if byte >= 0x20 {
-                position += 1
+                skipPlain(text)
             } else {
                 break
             }
         }
         throw .malformed(at: position)
+    }
+
+    /// Moves to the next byte of a string that needs a look.
+    private mutating func skipPlain(_ text: Span<UInt8>) {
+        var index = position + 1
+        while index < text.count {
+            let byte = text[index]
+            if byte == Mark.quote || byte == Mark.backslash || byte &- 0x20 >= 0x60 { break }
+            index += 1
+        }
+        position = index
     }
 
     /// Moves behind one escape; a surrogate must be the high one of a pair with its low one behind it.

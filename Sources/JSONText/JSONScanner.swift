@@ -12,7 +12,7 @@ public enum JSONScanner {
     ///
     /// - Parameters:
     ///   - text: One value, white space around it allowed; a byte order mark is not.
-    ///   - maximumDepth: Containers inside each other, 0 to 256; larger numbers count as 256.
+    ///   - maximumDepth: Containers inside each other, 0 ... 256; larger numbers count as 256.
     /// - Returns: The place of the value, without the white space.
     /// - Throws: The first fault of the text.
     public static func validate(_ text: Span<UInt8>, maximumDepth: Int) throws(JSONFault) -> ByteRange {
@@ -73,7 +73,9 @@ public enum JSONScanner {
         return contentEquals(inside, content, in: text)
     }
 
-    /// The number `value` where it is a plain non-negative integer, 0 to 2⁶⁴-1: no sign, fraction or exponent.
+    /// The number `value` where it is a plain non-negative integer without sign, fraction or exponent.
+    ///
+    /// - Returns: 0 to 2⁶⁴-1, or `nil` for all else.
     public static func unsigned(of value: ByteRange, in text: Span<UInt8>) -> UInt64? {
         let digits = bounds(of: value, in: text)
         guard digits.count > 0, digits.count <= 20 else { return nil }

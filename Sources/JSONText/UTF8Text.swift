@@ -11,7 +11,9 @@ public enum UTF8Text {
         return nil
     }
 
-    /// Bytes of the well-formed sequence at `index`, 1 to 4, or 0 where none begins there.
+    /// Bytes of the well-formed sequence at `index`.
+    ///
+    /// One to four, or 0 where none begins there.
     ///
     /// - Parameters:
     ///   - index: 0 ..< `text.count`.

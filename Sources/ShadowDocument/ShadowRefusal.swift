@@ -20,4 +20,5 @@ public struct ShadowRefusal: Error, Equatable, Sendable {
     static let invalidVersion = ShadowRefusal(400, "Invalid version")
     static let versionConflict = ShadowRefusal(409, "Version conflict")
     static let tooLarge = ShadowRefusal(413, "The payload exceeds the maximum size allowed")
+    static let failure = ShadowRefusal(500, "Internal service failure")
 }

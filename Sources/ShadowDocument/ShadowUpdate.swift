@@ -12,7 +12,7 @@ public struct ShadowUpdate: Sendable {
     /// `update/documents` (3.4).
     public var documents: [UInt8]
 
-    /// Bytes of desired and reported together.
+    /// Bytes of desired and reported together (2.7).
     static let documentBytes = 8192
 }
 
@@ -22,74 +22,76 @@ extension ShadowRequestBody {
     /// - Parameters:
     ///   - current: what is stored, nil or a tombstone where the update creates the shadow.
     ///   - seconds: now, since 1970.
+    /// - Throws: the first rule of 2.8 that is broken.
     public consuming func update(
         _ current: StoredShadow?, at seconds: UInt64
     ) throws(ShadowRefusal) -> ShadowUpdate {
-        var body = self
-        try body.checkUpdate()
+        let update = try checkedUpdate()
         let live = current.flatMap { $0.isDeleted ? nil : $0 }
-        if let expected = body.expectedVersion, expected != live?.version ?? 0 { throw .versionConflict }
-        let stored = try body.merged(live, version: (current?.version ?? 0) + 1, seconds)
-        guard let tapes = StoredTapes(stored) else { throw ShadowRefusal(500, "Internal service failure") }
-        let answers = ShadowAnswers(token: body.clientToken, seconds: seconds)
+        switch update.expected {
+        case .any: break
+        case .exactly(let version): guard version == live?.version ?? 0 else { throw .versionConflict }
+        case .beyond: throw .versionConflict
+        }
+        let before = live.flatMap { OpenShadow($0) }
+        // A document that cannot be read must not be taken for an empty one.
+        guard live == nil || before != nil else { throw .failure }
+        let version = (current?.version ?? 0).addingReportingOverflow(1)
+        guard !version.overflow, let after = try update.merged(over: before, version.partialValue, seconds) else {
+            throw .failure
+        }
+        let answers = ShadowAnswers(token: clientToken, seconds: seconds)
         return ShadowUpdate(
-            stored: stored, accepted: answers.accepted(body, stored.version),
-            delta: ShadowDelta(tapes).map { answers.delta($0, stored.version) },
-            documents: answers.documents(live, stored, tapes))
+            stored: StoredShadow(
+                document: after.document.text, metadata: after.times.stored, version: after.version, isDeleted: false),
+            accepted: answers.accepted(update.patch, update.index, after.version),
+            delta: ShadowDelta(after).map { answers.delta($0, after.version) },
+            documents: answers.documents(before, after))
     }
+}
 
-    private func merged(
-        _ live: StoredShadow?, version: UInt64, _ seconds: UInt64
-    ) throws(ShadowRefusal) -> StoredShadow {
-        var merge = ShadowMerge(self, timestamp: seconds)
-        let tapes = live.flatMap { StoredTapes($0) }
+extension ShadowRequestBody.Update {
+    /// The shadow with the update laid over it; nil where the result cannot be read again.
+    fileprivate func merged(
+        over before: OpenShadow?, _ version: UInt64, _ seconds: UInt64
+    ) throws(ShadowRefusal) -> OpenShadow? {
+        var merge = ShadowMerge(patch, over: before, seconds: seconds)
         merge.document.append(UInt8(ascii: "{"))
-        merge.metadata.append(UInt8(ascii: "{"))
         var bytes = 0
         for section in ShadowSection.allCases {
-            bytes += write(section, tapes, &merge)
+            bytes += write(section, before, &merge)
         }
         guard bytes <= ShadowUpdate.documentBytes else { throw .tooLarge }
         merge.document.append(UInt8(ascii: "}"))
-        merge.metadata.append(UInt8(ascii: "}"))
-        return StoredShadow(
-            document: merge.document, metadata: merge.metadata, version: version, isDeleted: false)
+        return OpenShadow(merge.document, merge.times, version: version)
     }
 
     /// Writes one section after the update and answers its bytes; one without members leaves no trace.
-    private func write(_ section: ShadowSection, _ tapes: StoredTapes?, _ merge: inout ShadowMerge) -> Int {
-        let (documentMark, metadataMark) = (merge.document.count, merge.metadata.count)
-        if documentMark > 1 {
-            merge.document.append(UInt8(ascii: ","))
-            merge.metadata.append(UInt8(ascii: ","))
-        }
+    private func write(_ section: ShadowSection, _ before: OpenShadow?, _ merge: inout ShadowMerge) -> Int {
+        let mark = merge.document.count
+        if mark > 1 { merge.document.append(UInt8(ascii: ",")) }
         JSONWriter.key(section.name, to: &merge.document)
-        JSONWriter.key(section.name, to: &merge.metadata)
         let start = merge.document.count
-        writeValue(section, tapes, &merge)
+        writeValue(section, before?.section(section), &merge)
         let bytes = merge.document.count - start
         guard bytes > 2 else {
-            merge.document.removeSubrange(documentMark...)
-            merge.metadata.removeSubrange(metadataMark...)
+            merge.document.removeSubrange(mark...)
             return 0
         }
         return bytes
     }
 
-    private func writeValue(_ section: ShadowSection, _ tapes: StoredTapes?, _ merge: inout ShadowMerge) {
-        guard tape.tokens[state].kind == .object else { return }
-        let patch = tape.member(section.name, of: state, in: text.span)
-        let stored = tapes.flatMap { tapes in tapes.section(section).map { (tapes, $0.document, $0.metadata) } }
-        switch (patch, stored) {
-        case (nil, nil): return
-        case (let patch?, _) where tape.tokens[patch].kind == .null: return
-        case (let patch?, nil): merge.add(patch)
-        case (let patch?, let (tapes, document, times)?): merge.merge(tapes, document, times, with: patch)
-        case (nil, let (tapes, document, times)?):
-            let range = tapes.document.tokens[document].range
-            merge.document.append(contentsOf: tapes.documentText[range.start..<range.end])
-            let timeRange = tapes.metadata.tokens[times].range
-            merge.metadata.append(contentsOf: tapes.metadataText[timeRange.start..<timeRange.end])
+    private func writeValue(_ section: ShadowSection, _ stored: Int?, _ merge: inout ShadowMerge) {
+        let isCleared = patch.kind(index) == .null
+        let change = isCleared ? nil : patch.member(section.name, of: index)
+        switch (change, stored) {
+        case (nil, let stored?) where !isCleared: merge.keep(stored)
+        case (nil, let stored?): merge.drop(stored)
+        case (nil, nil): break
+        case (let change?, let stored?) where patch.kind(change) == .null: merge.drop(stored)
+        case (let change?, let stored?): merge.merge(stored, with: change)
+        case (let change?, nil) where patch.kind(change) == .null: break
+        case (let change?, nil): merge.add(change)
         }
     }
 }

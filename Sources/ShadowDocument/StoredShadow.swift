@@ -1,7 +1,8 @@
 //  One shadow as it is stored: two JSON objects, the times of their leaves, a version.
 //
-//  Documents stay bytes. An update is parsed into a tape, laid over the stored bytes in one walk that writes the new
-//  document and its metadata side by side, and nothing is built in between.
+//  Documents stay bytes. An update is read into a tape and laid over the stored bytes in one walk that writes the
+//  new document and the times of its leaves side by side. Metadata has the shape of the state, so only the times are
+//  kept, in the order of the leaves; what clients see is made from document and times when it is shown.
 import ByteKit
 import JSONText
 
@@ -25,8 +26,10 @@ public enum ShadowSection: CaseIterable, Sendable {
 public struct StoredShadow: Equatable, Sendable {
     /// Compact `{"desired":{…},"reported":{…}}`; a section without members is left out.
     public var document: [UInt8]
-    /// The same shape, in the same order, with the time of its last naming in place of each leaf: bare seconds, which
-    /// answers show as `{"timestamp":…}`.
+    /// When each leaf of the document was last named.
+    ///
+    /// `[seconds,count,seconds,count…]` in the order of the leaves, where `count` neighbours share one time. Answers
+    /// show it in the document's shape, as `{"timestamp":seconds}`.
     public var metadata: [UInt8]
     /// Grows by one with each accepted update, and once more with a deletion.
     public var version: UInt64
@@ -43,7 +46,7 @@ public struct StoredShadow: Equatable, Sendable {
 
     /// The tombstone left by a deletion, which uses up one version.
     public var tombstone: StoredShadow {
-        StoredShadow(document: Array("{}".utf8), metadata: Array("{}".utf8), version: version + 1, isDeleted: true)
+        StoredShadow(document: Array("{}".utf8), metadata: Array("[]".utf8), version: version &+ 1, isDeleted: true)
     }
 
     /// The JSON text at a path of plain member names inside a section; nil where there is nothing.

@@ -91,9 +91,12 @@ public enum ShadowService {
     private static func get(
         _ request: ShadowRequest, _ current: StoredShadow?, _ token: [UInt8]?, _ seconds: UInt64
     ) throws(ShadowRequestBody.Rejected) -> ShadowOutcome {
-        guard let current, !current.isDeleted, let body = ShadowAnswers(token: token, seconds: seconds).get(current)
-        else {
+        guard let current, !current.isDeleted else {
             throw ShadowRequestBody.Rejected(refusal: missing(request.id), clientToken: token)
+        }
+        guard let body = ShadowAnswers(token: token, seconds: seconds).get(current) else {
+            let failure = ShadowRefusal(500, "Internal service failure")
+            throw ShadowRequestBody.Rejected(refusal: failure, clientToken: token)
         }
         return ShadowOutcome(
             stored: nil, publications: [ShadowPublication(suffix: .getAccepted, payload: body)], answer: .success(body))
