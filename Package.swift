@@ -142,6 +142,8 @@ let package = Package(
         tests("JSONText", ["ByteKit", "JSONText"]),
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
+        tests("Broker", ["ByteKit", "MQTTWire", "Broker"]),
+        tests("Releases", ["Releases"]),
         tests("ImageFormat", ["ByteKit", "ImageFormat"]),
         tests("DeviceCore", ["ByteKit", "JSONText", "VersionText", "DeviceCore"]),
     ]

@@ -11,7 +11,7 @@ extension BrokerCore {
         }
         let mark = changeMark
         var codes: [ReasonCode] = []
-        var granted: [(filter: [UInt8], options: SubscriptionOptions, isNew: Bool)] = []
+        var granted: [Granted] = []
         var cursor = FilterCursor(subscribe)
         while let request = cursor.next(in: frame) {
             let filter = frame.slice(request.filter)
@@ -24,16 +24,13 @@ extension BrokerCore {
             }
             var options = request.options
             options.qos = min(options.qos, .atLeastOnce)
-            let name = filter.copy()
-            let isNew = add(Subscription(filter: name, options: options), to: session)
-            granted.append((name, options, isNew))
+            let subscription = Subscription(filter: filter.copy(), options: options)
+            granted.append(Granted(subscription: subscription, isNew: add(subscription, to: session)))
             codes.append(.granted(options.qos))
         }
         answer(
-            Reply.suback(subscribe.packetID, codes, connection.version), to: connection, changedSince: mark)
-        for (filter, options, isNew) in granted {
-            deliverRetained(filter, options, session, isNew: isNew)
-        }
+            Reply.suback(subscribe.packetID, codes, connection.version), to: connection, changedSince: mark,
+            granted: granted)
     }
 
     private func refusal(of filter: Span<UInt8>, _ session: Session) -> ReasonCode? {
@@ -71,10 +68,12 @@ extension BrokerCore {
         }
     }
 
-    private mutating func deliverRetained(
-        _ filter: [UInt8], _ options: SubscriptionOptions, _ session: Session, isNew: Bool
-    ) {
-        guard options.retainHandling == .sendAlways || (options.retainHandling == .sendIfNew && isNew) else { return }
+    /// Sends what is kept for a new subscription, behind the SUBACK that grants it.
+    mutating func deliverRetained(_ granted: Granted, to connection: Connection) {
+        let (filter, options) = (granted.subscription.filter, granted.subscription.options)
+        guard let session = connection.session,
+            options.retainHandling == .sendAlways || (options.retainHandling == .sendIfNew && granted.isNew)
+        else { return }
         var found: [Message] = []
         retained.matchTopics(filter: filter.span) { found.append($0) }
         for message in found where !message.isExpired(now: now) {

@@ -185,21 +185,23 @@ package struct BrokerCore: ~Copyable {
     }
 
     /// Keeps an answer back until `complete` is called with the ticket.
-    mutating func hold(_ bytes: [UInt8], for connection: Connection) -> AnswerTicket {
+    mutating func hold(
+        _ bytes: [UInt8], for connection: Connection, granted: [Granted] = []
+    ) -> AnswerTicket {
         let ticket = AnswerTicket(connection: connection, token: nextToken)
         nextToken += 1
-        connection.answers.append(PendingAnswer(token: ticket.token, bytes: bytes, isReady: false))
+        connection.answers.append(PendingAnswer(token: ticket.token, bytes: bytes, isReady: false, granted: granted))
         return ticket
     }
 
     /// Answers at once, or behind the commit where this packet changed what is kept.
-    mutating func answer(_ bytes: [UInt8], to connection: Connection, changedSince mark: Int) {
+    mutating func answer(
+        _ bytes: [UInt8], to connection: Connection, changedSince mark: Int, granted: [Granted] = []
+    ) {
+        let ticket = hold(bytes, for: connection, granted: granted)
         if changes.count > mark {
-            owed.append(hold(bytes, for: connection))
-        } else if connection.answers.isEmpty {
-            send(bytes, to: connection)
+            owed.append(ticket)
         } else {
-            let ticket = hold(bytes, for: connection)
             complete(ticket)
         }
     }
@@ -226,10 +228,13 @@ extension BrokerCore {
         connection.answers[index].isReady = true
         let ready = connection.answers.prefix { $0.isReady }
         guard !ready.isEmpty else { return }
+        connection.answers.removeFirst(ready.count)
         for answer in ready {
             send(answer.bytes, to: connection)
+            for granted in answer.granted {
+                deliverRetained(granted, to: connection)
+            }
         }
-        connection.answers.removeFirst(ready.count)
     }
 
     /// What was asked for could not be done for reasons of the server: the client must not believe it was.

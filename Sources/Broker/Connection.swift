@@ -62,4 +62,12 @@ struct PendingAnswer {
     let token: UInt64
     var bytes: [UInt8]
     var isReady: Bool
+    /// Subscriptions that the answer grants: their retained messages follow it.
+    var granted: [Granted] = []
+}
+
+/// A subscription that has just been made.
+struct Granted {
+    var subscription: Subscription
+    var isNew: Bool
 }

@@ -1,0 +1,138 @@
+import Broker
+import ByteKit
+import MQTTWire
+
+/// A broker with clients that speak in encoded packets: what a client sends goes through the core, what it gets is decoded.
+struct Stage: ~Copyable {
+    var core: BrokerCore
+    var now: Int64 = 1_000_000
+    /// Tickets of changes that are not committed yet.
+    var open: [UInt64] = []
+    var changes: [DurableChange] = []
+    var steps: [BrokerStep] = []
+    /// Whether changes are committed at once.
+    var commits = true
+
+    init(denied: [String] = [], longestKeepAlive: UInt16? = nil) {
+        core = BrokerCore(
+            policy: TopicPolicy(denied: denied.map { Array($0.utf8) }), longestKeepAlive: longestKeepAlive)
+    }
+
+    /// A client that has said CONNECT and been let in.
+    mutating func client(
+        _ name: String, _ version: MQTTVersion = .v311, session: SessionStart = .clean,
+        as principal: Principal = .administrator,
+        keepAlive: UInt16 = 0, will: (topic: String, payload: String)? = nil, properties: [UInt8] = []
+    ) -> Client {
+        let client = Client(version, now: now)
+        core.opened(client.connection, now: now)
+        let id = Array(name.utf8)
+        var bytes: [UInt8] = []
+        let encoder = PacketEncoder(version: version)
+        if let will {
+            let (topic, payload) = (Array(will.topic.utf8), Array(will.payload.utf8))
+            let message = WillMessage(topic: topic.span, payload: payload.span, qos: .atLeastOnce)
+            try? encoder.connect(
+                clientID: id.span, session: session, keepAliveSeconds: keepAlive, will: message,
+                properties: properties.span,
+                to: &bytes)
+        } else {
+            try? encoder.connect(
+                clientID: id.span, session: session, keepAliveSeconds: keepAlive, properties: properties.span,
+                to: &bytes)
+        }
+        send(bytes, from: client)
+        core.authenticated(client.connection, as: principal, now: now)
+        settle()
+        return client
+    }
+
+    mutating func send(_ bytes: [UInt8], from client: Client) {
+        core.received(bytes.span, from: client.connection, now: now)
+        settle()
+    }
+
+    mutating func publish(
+        _ topic: String, _ payload: String, qos: QoS = .atMostOnce, id: UInt16 = 0, retain: Retain = .no,
+        from client: Client
+    ) {
+        let (name, body) = (Array(topic.utf8), Array(payload.utf8))
+        var bytes: [UInt8] = []
+        _ = try? PacketEncoder(version: client.version).publish(
+            topic: name.span, qos: qos, retain: retain, packetID: id, payload: body.span, to: &bytes)
+        send(bytes, from: client)
+    }
+
+    mutating func subscribe(
+        _ filter: String, qos: QoS = .atLeastOnce, options: SubscriptionOptions? = nil, from client: Client
+    ) {
+        let name = Array(filter.utf8)
+        var bytes: [UInt8] = []
+        try? PacketEncoder(version: client.version).subscribe(
+            7, filter: name.span, options: options ?? SubscriptionOptions(qos: qos), to: &bytes)
+        send(bytes, from: client)
+    }
+
+    mutating func acknowledge(_ id: UInt16, from client: Client) {
+        var bytes: [UInt8] = []
+        try? PacketEncoder(version: client.version).puback(id, to: &bytes)
+        send(bytes, from: client)
+    }
+
+    /// Takes what the core has, as the shell would.
+    mutating func settle() {
+        steps += core.takeSteps()
+        if let (ticket, changed) = core.takeChanges() {
+            changes += changed
+            if commits { core.committed(ticket) } else { open.append(ticket) }
+        }
+        _ = core.takeDirty()
+    }
+}
+
+/// One client's connection, and what it has been sent.
+final class Client {
+    let version: MQTTVersion
+    let connection: Connection
+
+    init(_ version: MQTTVersion, now: Int64) {
+        self.version = version
+        connection = Connection(address: "127.0.0.1:5", certificateThing: nil, now: now)
+    }
+
+    /// What arrived since the last call, in short words such as `connack 0 false` or `publish a/b x 1 retain dup #3`.
+    func received() -> [String] {
+        let bytes = connection.output
+        connection.output = []
+        var words: [String] = []
+        var start = 0
+        while start < bytes.count {
+            let rest = bytes.span.extracting(droppingFirst: start)
+            guard let header = try? FrameHeader.peek(rest) else { return words + ["malformed"] }
+            let frame = Array(bytes[start..<(start + header.totalBytes)])
+            words.append(Self.word(frame, version))
+            start += header.totalBytes
+        }
+        return words
+    }
+
+    private static func word(_ frame: [UInt8], _ version: MQTTVersion) -> String {
+        func text(_ range: ByteRange) -> String { String(decoding: frame[range.start..<range.end], as: UTF8.self) }
+        guard let packet = try? Packet.decode(frame.span, version: version, from: .server) else { return "malformed" }
+        switch packet {
+        case .connack(let ack): return "connack \(ack.reason.rawValue) \(ack.sessionPresent)"
+        case .puback(let ack):
+            return "puback #\(ack.packetID)" + (ack.reason == .success ? "" : " \(ack.reason.rawValue)")
+        case .suback(let ack):
+            return "suback " + frame[ack.codes.start..<ack.codes.end].map { "\($0)" }.joined(separator: ",")
+        case .unsuback: return "unsuback"
+        case .pingresp: return "pingresp"
+        case .disconnect(let goodbye): return "disconnect \(goodbye.reason.rawValue)"
+        case .publish(let message):
+            return "publish \(text(message.topic)) \(text(message.payload)) \(message.qos.rawValue)"
+                + (message.retain ? " retain" : "") + (message.isDuplicate ? " dup" : "")
+                + (message.qos == .atMostOnce ? "" : " #\(message.packetID)")
+        default: return "other"
+        }
+    }
+}
