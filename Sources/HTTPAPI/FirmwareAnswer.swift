@@ -38,12 +38,17 @@ enum ByteRangeHeader: Equatable {
         let ends = value.dropFirst(6).split(separator: "-", omittingEmptySubsequences: false)
             .map { $0.trimmingCharacters(in: .whitespaces) }
         guard ends.count == 2, ends.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) else { return }
-        switch (Int(ends[0]), Int(ends[1])) {
+        switch (Self.number(ends[0]), Self.number(ends[1])) {
         case (nil, let count?) where ends[0].isEmpty: self = .last(count)
         case (let first?, nil) where ends[1].isEmpty: self = .from(first, through: nil)
         case (let first?, let last?) where first <= last: self = .from(first, through: last)
         default: return
         }
+    }
+
+    /// A number of digits only; one that is larger than any file counts as the largest.
+    private static func number(_ digits: String) -> Int? {
+        digits.isEmpty ? nil : Int(digits) ?? .max
     }
 
     /// Whether the first byte of the image is asked for.

@@ -67,7 +67,8 @@ extension Operations {
         guard ShadowID(thing: draft.thing, name: nil) != nil else {
             throw Refusal(
                 .invalid, "Not a thing name",
-                "\"\(draft.thing)\" is no thing name; expected 1 to 128 of a-z A-Z 0-9 : _ -")
+                "\"\(draft.thing)\" is no thing name; expected 1 to 128 of a-z A-Z 0-9 : _ -",
+                advice: "Choose another name")
         }
         let now = Self.now()
         let token = draft.usesToken ? Secrets.make("device_") : nil
@@ -86,7 +87,9 @@ extension Operations {
         let db = transaction.db
         guard try !Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM devices WHERE thing = ?)", [draft.thing])
         else {
-            throw Refusal(.conflict, "Device exists", "there is a device \"\(draft.thing)\" already")
+            throw Refusal(
+                .conflict, "Device exists", "there is a device \"\(draft.thing)\" already",
+                advice: "See it: apus device show \(draft.thing)")
         }
         let hardware = try assignment(draft, transaction)
         if let owner = draft.owner {

@@ -63,14 +63,17 @@ extension Operations {
         for text in [slug] + hardware where !Names.isValidSegment(text) {
             throw Refusal(
                 .invalid, "Not a name",
-                "\"\(text)\" is no name for a product or model; expected 1 to 64 of a-z A-Z 0-9 . _ - +")
+                "\"\(text)\" is no name for a product or model; expected 1 to 64 of a-z A-Z 0-9 . _ - +",
+                advice: "Choose another name")
         }
         let now = Self.now()
         return try await store.perform { transaction in
             let known = try Row.fetchOne(
                 transaction.db, sql: "SELECT * FROM products WHERE slug = ?", arguments: [slug])
             if let known, hardware.isEmpty || (known["kind"] as String) != format.rawValue {
-                throw Refusal(.conflict, "Product exists", "there is a product \"\(slug)\" already")
+                throw Refusal(
+                    .conflict, "Product exists", "there is a product \"\(slug)\" already",
+                    advice: "See it: apus product list")
             }
             if known == nil {
                 try transaction.db.execute(

@@ -53,7 +53,7 @@ extension Operations {
             try transaction.db.execute(
                 sql: "UPDATE users SET firmware_version = ?, phrase_type = ? WHERE uid = ?",
                 arguments: [user.firmwareVersion, user.phraseType, uid])
-            if let device { try Self.order(user, from: device, change, transaction, now) }
+            if let device { try Self.order(change, from: device, transaction, now) }
             return user
         }
     }
@@ -71,20 +71,18 @@ extension Operations {
                 let device = try Row.fetchOne(
                     transaction.db, sql: "SELECT * FROM devices WHERE thing = ? AND owner = ?", arguments: [thing, uid])
             else { throw Refusal(.notFound, "No such device", "you have no device \"\(thing)\"") }
-            var wishes = UserView(uid: uid, deviceID: thing, firmwareVersion: nil, phraseType: nil)
-            if case .value(let version?) = change.firmwareVersion {
-                try Self.check(version, for: device, transaction)
-                wishes.firmwareVersion = version
-            }
-            if case .value(let phrase) = change.phraseType { wishes.phraseType = phrase }
-            try Self.order(wishes, from: device, change, transaction, now)
+            if case .value(let version?) = change.firmwareVersion { try Self.check(version, for: device, transaction) }
+            try Self.order(change, from: device, transaction, now)
             return try Self.device(thing, transaction)
         }
     }
 
-    /// Hands the user's wishes to the device: as desired state of its shadow, and as an update where the version differs.
+    /// Hands what was just wished to the device: as desired state of its shadow, and as an update where the version differs.
+    ///
+    /// Columns that the change does not name stay out: one from before the device, or from before it went further by
+    /// another way, would be an unchecked order.
     private static func order(
-        _ user: UserView, from device: Row, _ change: UserChange, _ transaction: Transaction, _ now: Int64
+        _ change: UserChange, from device: Row, _ transaction: Transaction, _ now: Int64
     ) throws {
         let thing: String = device["thing"]
         switch change.firmwareVersion {
@@ -97,16 +95,17 @@ extension Operations {
             try update(
                 id, payload: Array(#"{"state":{"desired":{"config":{"phrase_type":null}}}}"#.utf8), transaction, now)
         }
-        try update(id, payload: try Array(desired(user).utf8), transaction, now)
+        if let payload = try desired(change) { try update(id, payload: Array(payload.utf8), transaction, now) }
     }
 
-    /// The user as the desired state of a shadow, in the JSON form of its Protocol Buffers message.
-    private static func desired(_ user: UserView) throws -> String {
+    /// The wishes as the desired state of a shadow, in the JSON form of their Protocol Buffers message; nil without any.
+    private static func desired(_ change: UserChange) throws -> String? {
+        var config = ProtoDeviceConfig()
+        if case .value(let version?) = change.firmwareVersion { config.firmwareVersion = version }
+        if case .value(let phrase?) = change.phraseType { config.phraseType = phrase }
+        guard config.hasFirmwareVersion || config.hasPhraseType else { return nil }
         var message = ProtoPublishShadowDesired()
-        // Only columns that are set go in: an empty version would be an order.
-        if let version = user.firmwareVersion { message.state.desired.config.firmwareVersion = version }
-        if let phrase = user.phraseType { message.state.desired.config.phraseType = phrase }
-        if !message.state.desired.hasConfig { message.state.desired.config = ProtoDeviceConfig() }
+        message.state.desired.config = config
         var options = JSONEncodingOptions()
         options.preserveProtoFieldNames = true
         return try message.jsonString(options: options)

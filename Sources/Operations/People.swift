@@ -38,18 +38,22 @@ extension Operations {
         guard Names.isValidAccount(uid) else {
             throw Refusal(
                 .invalid, "Not an account name",
-                "\"\(uid)\" is no account name; expected 1 to 64 of a-z A-Z 0-9 . _ - @ +")
+                "\"\(uid)\" is no account name; expected 1 to 64 of a-z A-Z 0-9 . _ - @ +",
+                advice: "Choose another name")
         }
         if let password, password.utf8.count < 8 {
             throw Refusal(
-                .invalid, "Password too short", "the password has \(password.count) characters; expected at least 8")
+                .invalid, "Password too short", "the password has \(password.count) characters; expected at least 8",
+                advice: "Choose a longer one, or let the account sign in by a link: apus user add \(uid) --link")
         }
         var hash: String?
         if let password { hash = try await Passwords.hash(password, cost: settings.passwordCost) }
         let now = Self.now()
         return try await store.perform { [hash] transaction in
             guard try !Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM users WHERE uid = ?)", [uid]) else {
-                throw Refusal(.conflict, "Account exists", "there is an account \"\(uid)\" already")
+                throw Refusal(
+                    .conflict, "Account exists", "there is an account \"\(uid)\" already",
+                    advice: "For a new sign-in link: apus user link \(uid)")
             }
             try transaction.db.execute(
                 sql: "INSERT INTO users (uid, role, password, created) VALUES (?, ?, ?, ?)",
@@ -146,7 +150,12 @@ extension Operations {
                 try !Bool.fetch(
                     transaction, "SELECT EXISTS (SELECT 1 FROM credentials WHERE kind = 'token' AND label = ?)", [label]
                 )
-            else { throw Refusal(.conflict, "Token exists", "there is a token named \"\(label)\" already") }
+            else {
+                throw Refusal(
+                    .conflict, "Token exists", "there is a token named \"\(label)\" already",
+                    advice: "Choose another name, or take it back: apus token revoke \(label)")
+            }
+            if let uid { _ = try Self.role(of: uid, transaction) }
             try Self.insertCredential(
                 transaction, secret, kind: "token", uid: uid, role: role, label: label, now: now, expires: nil)
             return NewCredential(secret: secret, label: label, role: role)

@@ -57,6 +57,8 @@ struct Client: Sendable {
         self.token = token
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(10)
+        // A refused connection is an answer: trying again until the time is up only keeps people waiting.
+        configuration.connectionPool.retryConnectionEstablishment = false
         if server.hasPrefix("https:"), let roots = try? NIOSSLCertificate.fromPEMFile(authorityFile) {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.additionalTrustRoots = [.certificates(roots)]

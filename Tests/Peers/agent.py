@@ -1,4 +1,4 @@
-"""What the tests of owners, logs and flows share beside the field: event streams that close at once, and stand-in devices."""
+"""What the tests of owners, logs and flows share: event streams that close at once, and stand-in devices."""
 
 import json
 

@@ -32,10 +32,8 @@ def program(version, body=READY, size=300_000):
     """A firmware image: a script that runs, made as large as an image by comments."""
     text = f"#!{sys.executable} -S\n# {version}\n{body}".encode()
     noise = random.Random(version + body)
-    lines = []
-    while len(text) + sum(map(len, lines)) < size:
-        lines.append(b"# " + noise.randbytes(40).hex().encode() + b"\n")
-    return text + b"".join(lines)
+    lines = (size - len(text)) // 83 + 1
+    return text + b"".join(b"# " + noise.randbytes(40).hex().encode() + b"\n" for _ in range(max(0, lines)))
 
 
 class Field:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import random
 import time
 
 import pytest
@@ -10,6 +11,9 @@ import requests
 from agent import Listener, Puppet
 from apus_server import wait_until
 from field import EXITS, HANGS, READY, Field, Proxy, program
+
+ENDS = ("succeeded", "failed", "rolledBack", "cancelled", "timedOut")
+
 
 @pytest.fixture
 def field(strict, tmp_path):
@@ -26,10 +30,12 @@ def own(fresh, tmp_path):
     field.close()
 
 
-def diary(field, version, body=READY):
-    """A program that writes its version into the field's diary whenever it starts."""
+def diary(field, version, body=READY, size=300_000):
+    """A program that writes its version into the field's diary whenever it starts, and is as large as an image."""
     note = f"open({str(field.folder / 'diary')!r}, 'a').write('{version}\\n')\n"
-    return program(version, note + body)
+    noise = random.Random(version).randbytes(size // 2).hex()
+    lines = (f"# {noise[start:start + 80]}\n" for start in range(0, len(noise), 80))
+    return program(version, note + body, size=0) + "".join(lines).encode()
 
 
 def starts(field):
@@ -144,8 +150,8 @@ def test_download_cut_three_times_uses_ranges(field, thing):
 
 
 def test_server_killed_during_the_download(own, thing):
-    agent = begin(own, thing, speed=100_000)
-    own.publish("1.0.5", diary(own, "1.0.5"))
+    agent = begin(own, thing, speed=2_000_000)
+    own.publish("1.0.5", diary(own, "1.0.5", size=8_000_000))
     own.put_user(firmware_version="1.0.5")
     wait_until(lambda: own.update(thing).get("percent", 0) > 10, 10, "a part of the image")
     own.server.kill()
@@ -271,6 +277,32 @@ def test_killed_in_every_phase(field, thing):
     assert field.update(thing)["state"] == "succeeded"
 
 
+def test_killed_twenty_times_at_random_moments(field, thing):
+    """After each power cut the device runs the old or the new version; in the end it runs the new one."""
+    agent = begin(field, thing, speed=1_000_000)
+    dice = random.Random(20)
+    running = "1.0.4"
+    for number in range(5, 10):
+        version = f"1.0.{number}"
+        field.publish(version, diary(field, version))
+        field.put_user(firmware_version=version)
+        for _ in range(4):
+            time.sleep(dice.uniform(0, 1.5))  # The moment of the power cut.
+            agent.kill()
+            assert starts(field)[-1] in (running, version)
+            assert field.device(thing)["version"] in (running, version)
+            agent.start()
+        wait_until(lambda: field.update(thing)["state"] in ENDS, 30, "the update's end")
+        update = field.update(thing)
+        if update["state"] != "succeeded":
+            # Too many cuts fell into the trial itself: the device went back on purpose, and may be asked again.
+            assert update["reason"] == "trial interrupted too often"
+            assert field.user()["firmware_version"] == running == field.desired_version(thing)
+            assert field.put_user(firmware_version=version).status_code == 200
+        field.wait_version(thing, version, 30)
+        running = version
+
+
 # A stock device: no phases, no identity at the download
 
 @pytest.fixture
@@ -285,7 +317,7 @@ def url(field, version):
 
 
 def order(field, version, size):
-    field.publish(version, program(version, size=size))
+    field.publish(version, b"\x00" + random.Random(version).randbytes(size - 1))
     assert field.put_user(firmware_version=version).status_code == 200
 
 

@@ -21,6 +21,10 @@ def device(strict, tmp_path, thing):
         yield puppet
 
 
+def operator(server):
+    return Peer(server.addresses["mqtt"], user="operator", password=server.admin_token)
+
+
 def logs(server, thing, *options):
     return server.cli_json("device", "logs", thing, *options)["lines"]
 
@@ -104,10 +108,6 @@ def test_deeper_topics_are_no_logs(device):
             administrator.publish(topic, b"elsewhere")
         administrator.publish(f"mia/things/{device.thing}/logs", b"here")
     assert [line["message"] for line in kept(device, 1)] == ["here"]
-
-
-def operator(server):
-    return Peer(server.addresses["mqtt"], user="operator", password=server.admin_token)
 
 
 def test_lines_of_unregistered_things_are_not_kept(strict, thing, tmp_path):
@@ -232,7 +232,7 @@ def test_crowd_of_lines_is_kept_whole(device):
     word = uuid.uuid4().hex
     for number in range(500):
         device.peer.client.publish(f"mia/things/{device.thing}/logs", f"{word} {number}", qos=1)
-    lines = wait_until(
-        lambda: (lambda found: found if len(found) == 500 else None)(logs(device.server, device.thing, "--limit", "1000")),
-        10, "500 lines")
+    everything = ("--limit", "1000")
+    wait_until(lambda: len(logs(device.server, device.thing, *everything)) == 500, 10, "500 lines")
+    lines = logs(device.server, device.thing, *everything)
     assert [json.loads(line["line"])["message"] for line in lines] == [f"{word} {n}" for n in range(500)]

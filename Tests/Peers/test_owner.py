@@ -1,6 +1,5 @@
 """The owner's API: signing in, `/app/user`, one's own devices and nobody else's, and the live events."""
 
-import json
 import sqlite3
 import uuid
 
@@ -274,12 +273,12 @@ def test_put_to_one_of_several_devices(field, device, thing):
     with Puppet(field.server, field.add_device(second), second) as other:
         other.runs("1.0.4")
         field.publish("1.0.5")
-        answer = call(field, "PUT", f"/app/devices/{second}", json={"firmware_version": "1.0.5", "phrase_type": "osaka"})
+        wishes = {"firmware_version": "1.0.5", "phrase_type": "osaka"}
+        answer = call(field, "PUT", f"/app/devices/{second}", json=wishes)
         assert answer.status_code == 200, answer.text
         assert answer.json()["thing"] == second
         assert answer.json()["update"]["version"] == "1.0.5"
-        assert field.shadow(second)["state"]["desired"] == {
-            "config": {"firmware_version": "1.0.5", "phrase_type": "osaka"}}
+        assert field.shadow(second)["state"]["desired"] == {"config": wishes}
         assert "desired" not in field.shadow(thing)["state"]
         assert field.user()["firmware_version"] is None
 
@@ -345,12 +344,12 @@ def test_offer_comes_at_publish(field, device, thing):
     with Listener(field.server, field.session) as events:
         wait_until(lambda: events.comments, 5, "the stream's begin")
         field.publish("1.0.5")
-        _, _, data = events.wait("offer", 1, device=thing)
+        _, _, data = events.wait("offer", 2, device=thing)
         assert set(data) >= {"device", "version", "state", "percent", "reason"}
         assert data["version"] == "1.0.5"
         field.publish("1.0.3")
         field.publish("1.0.6")
-        events.wait("offer", 1, version="1.0.6")
+        events.wait("offer", 2, version="1.0.6")
         assert [e[2]["version"] for e in events.events if e[1] == "offer"] == ["1.0.5", "1.0.6"]
 
 
@@ -399,6 +398,9 @@ def test_last_event_id_resumes_without_gap_or_duplicate(field, device, thing):
 
 
 def test_resumed_stream_goes_on_live(field, device, thing):
+    def is_last(event):
+        return event[1] == "done" and event[2]["version"] == "1.0.8"
+
     seen = []
     last = None
     for number in range(5, 9):
@@ -410,9 +412,7 @@ def test_resumed_stream_goes_on_live(field, device, thing):
             seen += [event for event in list(events.of(thing)) if event not in seen]
             last = seen[-1][0]
     with Listener(field.server, field.session, last=last) as events:
-        events_left = lambda: seen[-1][1:2] == ("done",) and seen[-1][2]["version"] == "1.0.8" or any(
-            e[1] == "done" and e[2]["version"] == "1.0.8" for e in events.events)
-        wait_until(events_left, 5, "the rest")
+        wait_until(lambda: is_last((seen + events.of(thing))[-1]), 5, "the rest")
         seen += events.of(thing)
     ids = [event[0] for event in seen]
     assert ids == sorted(set(ids)), "a duplicate, or out of order"
