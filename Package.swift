@@ -26,7 +26,7 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name + "Tests", dependencies: dependencies, swiftSettings: common)
+    .testTarget(name: name + "Tests", dependencies: ["ApusTestKit"] + dependencies, swiftSettings: common)
 }
 
 let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
@@ -137,6 +137,8 @@ let package = Package(
         // Load for measurements.
         program("apus-bench", [argumentParser, nioCore, nioPosix, "ByteKit", "MQTTWire"]),
 
+        // Tests.
+        host("ApusTestKit", []),
         tests("MQTTWire", ["ByteKit", "MQTTWire"]),
         tests("VersionText", ["VersionText"]),
         tests("JSONText", ["ByteKit", "JSONText"]),

@@ -152,7 +152,8 @@ extension BrokerCore {
                 drop(session)
             }
         }
-        if fate == .send, let will { distribute(will, from: connection.session) }
+        // A client that was never let in has no say, and its will's topic was never checked.
+        if fate == .send, let will, let session = connection.session { distribute(will, from: session) }
     }
 
     private mutating func notePresence(_ session: Session, isConnected: Bool, _ connection: Connection) {

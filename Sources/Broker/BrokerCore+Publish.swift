@@ -15,6 +15,10 @@ extension BrokerCore {
             return end(connection, reason: .topicAliasInvalid, will: .send)
         }
         let topic = frame.slice(publish.topic)
+        guard limits.allow(topic: topic) else {
+            step(.refused(connection, reason: "a topic has more slashes than the limit of \(limits.topicSlashes ?? 0)"))
+            return end(connection, reason: .topicNameInvalid, will: .send)
+        }
         guard policy.mayPublish(session.principal, topic: topic) else {
             return refusePublish(publish, topic, connection)
         }

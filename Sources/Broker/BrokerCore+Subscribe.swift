@@ -13,6 +13,10 @@ extension BrokerCore {
         var codes: [ReasonCode] = []
         var granted: [Granted] = []
         var cursor = FilterCursor(subscribe)
+        if let limit = limits.filtersPerSubscribe, Self.count(cursor, in: frame) > limit {
+            step(.refused(connection, reason: "a SUBSCRIBE has more filters than the limit of \(limit)"))
+            return end(connection, reason: .quotaExceeded, will: .send)
+        }
         while let request = cursor.next(in: frame) {
             let filter = frame.slice(request.filter)
             if let refusal = refusal(of: filter, session) {
@@ -33,8 +37,16 @@ extension BrokerCore {
             granted: granted)
     }
 
+    private static func count(_ filters: FilterCursor, in frame: Span<UInt8>) -> Int {
+        var (filters, count) = (filters, 0)
+        while filters.next(in: frame) != nil { count += 1 }
+        return count
+    }
+
     private func refusal(of filter: Span<UInt8>, _ session: Session) -> ReasonCode? {
         if filter.starts(with: "$share/") { return .sharedSubscriptionsNotSupported }
+        if !limits.allow(topic: filter) { return .topicFilterInvalid }
+        if let limit = limits.subscriptionsPerClient, session.subscriptions.count >= limit { return .quotaExceeded }
         // A filter that is forbidden by --deny is refused in the same way in both versions.
         return policy.maySubscribe(session.principal, filter: filter) ? nil : .unspecifiedError
     }

@@ -25,6 +25,7 @@ package struct BrokerCore: ~Copyable {
 
     let policy: TopicPolicy
     let longestKeepAlive: UInt16?
+    let limits: BrokerLimits
     var sessions: [[UInt8]: Session] = [:]
     var connections: [ObjectIdentifier: Connection] = [:]
     var subscribers = TopicTree<[Subscriber]>()
@@ -46,8 +47,9 @@ package struct BrokerCore: ~Copyable {
     /// A broker without clients.
     ///
     /// - Parameter longestKeepAlive: seconds; larger and zero intervals of clients become this.
-    package init(policy: TopicPolicy, longestKeepAlive: UInt16? = nil) {
+    package init(policy: TopicPolicy, longestKeepAlive: UInt16? = nil, limits: BrokerLimits = BrokerLimits()) {
         self.policy = policy
+        self.limits = limits
         self.longestKeepAlive = longestKeepAlive
     }
 

@@ -58,6 +58,9 @@ package enum TopicClass: Equatable, Sendable {
 /// A device touches the requests and answers of its own thing and its own log, and nothing else; an administrator
 /// everything except that the server's answer topics are closed to every publisher.
 package struct TopicPolicy: Sendable {
+    /// Levels that a topic or filter may have (AWS IoT: 8): the trees are walked recursively, one call a level.
+    package static let levelLimit = 256
+
     /// Filters where nobody may publish or subscribe (`--deny`).
     private let denied: [[UInt8]]
 
@@ -68,7 +71,7 @@ package struct TopicPolicy: Sendable {
 
     /// Whether `principal` may publish to `topic`.
     package func mayPublish(_ principal: Principal, topic: Span<UInt8>) -> Bool {
-        guard !isDenied(topic) else { return false }
+        guard !isTooDeep(topic), !isDenied(topic) else { return false }
         let kind = TopicClass.of(topic)
         guard kind != .closed else { return false }
         switch principal {
@@ -85,7 +88,7 @@ package struct TopicPolicy: Sendable {
 
     /// Whether `principal` may subscribe to `filter`, wildcards included.
     package func maySubscribe(_ principal: Principal, filter: Span<UInt8>) -> Bool {
-        guard !isDenied(filter) else { return false }
+        guard !isTooDeep(filter), !isDenied(filter) else { return false }
         switch principal {
         case .administrator:
             return true
@@ -101,6 +104,14 @@ package struct TopicPolicy: Sendable {
         guard topic.starts(with: "$aws/things/"), topic.count > 12 + thing.count else { return false }
         return topic.slice(ByteRange(start: 12, count: thing.count)).equals(thing.span)
             && topic[12 + thing.count] == UInt8(ascii: "/")
+    }
+
+    private func isTooDeep(_ topic: Span<UInt8>) -> Bool {
+        var levels = 1
+        for index in topic.indices where topic[index] == UInt8(ascii: "/") {
+            levels += 1
+        }
+        return levels > Self.levelLimit
     }
 
     private func isDenied(_ topic: Span<UInt8>) -> Bool {

@@ -3,7 +3,7 @@ import ByteKit
 /// A tree of topic levels: of filters, to be asked with a topic, or of topics, to be asked with a filter (MQTT 4.7).
 ///
 /// A level's name is looked up by a seeded hash of its bytes and then compared byte by byte; nothing is allocated while
-/// matching. Recursion is as deep as the topic has levels, which the packet limit bounds.
+/// matching. Recursion is as deep as the topic has levels, which `TopicPolicy.levelLimit` bounds.
 package struct TopicTree<Value> {
     private final class Node {
         let name: [UInt8]

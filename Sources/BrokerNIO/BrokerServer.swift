@@ -12,12 +12,13 @@ package final class BrokerServer: Sendable {
 
     /// A broker that takes up `state` and then waits for listeners.
     package init(
-        loop: any EventLoop, policy: TopicPolicy, longestKeepAlive: UInt16?, state: RestoredState, hooks: BrokerHooks,
+        loop: any EventLoop, policy: TopicPolicy, longestKeepAlive: UInt16?, limits: BrokerLimits,
+        state: RestoredState, hooks: BrokerHooks,
         logger: Logger
     ) {
         self.loop = loop
         self.logger = logger
-        var core = BrokerCore(policy: policy, longestKeepAlive: longestKeepAlive)
+        var core = BrokerCore(policy: policy, longestKeepAlive: longestKeepAlive, limits: limits)
         core.restore(state, now: BrokerLoop.now)
         broker = BrokerLoop(loop: loop, core: core, hooks: hooks, logger: logger)
         let broker = self.broker

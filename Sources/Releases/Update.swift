@@ -128,7 +128,7 @@ extension Update {
 
     private mutating func handedOut(_ bytes: Int, _ total: Int) {
         guard !reports, total > 0, phase == .downloading else { return }
-        percent = max(percent, min(99, Int(Double(bytes) * 100 / Double(total))))
+        percent = max(percent, Int(min(99, Double(bytes) * 100 / Double(total))))
         if bytes >= total { phase = .restarting }
     }
 

@@ -61,7 +61,11 @@ public enum ShadowService {
                 return try get(request, current, token, timestampSeconds)
             case .delete:
                 // The payload does not matter, but for a token in it.
-                token = try? ShadowRequestBody(payload).clientToken
+                do throws(ShadowRequestBody.Rejected) {
+                    token = try ShadowRequestBody(payload).clientToken
+                } catch {
+                    token = error.clientToken
+                }
                 return try delete(request, current, token, timestampSeconds)
             }
         } catch {

@@ -35,6 +35,10 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Allow plain MQTT beyond this machine.")
     var insecureMqtt = false
 
+    @Flag(
+        help: "AWS IoT's broker limits: 7 slashes in a topic, 8 filters in a SUBSCRIBE, 50 subscriptions of a client.")
+    var awsLimits = false
+
     @Option(help: "Larger and zero keep-alive intervals become this many seconds.")
     var maxKeepAlive: UInt16?
 
@@ -65,7 +69,8 @@ struct Serve: AsyncParsableCommand {
         let server = try await Server.start(
             ServerOptions(
                 dataDirectory: dataDir, addresses: addresses, publicNames: publicNames, longestKeepAlive: maxKeepAlive,
-                denied: deny, isDevelopment: dev))
+                denied: deny, hasAWSLimits: awsLimits,
+                isDevelopment: dev))
         try await server.run()
     }
 }
@@ -93,5 +98,6 @@ struct ServerOptions: Sendable {
     var publicNames: [String]
     var longestKeepAlive: UInt16?
     var denied: [String]
+    var hasAWSLimits: Bool
     var isDevelopment: Bool
 }

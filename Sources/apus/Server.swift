@@ -75,7 +75,8 @@ struct Server: Sendable {
         bound = BoundPorts(options.addresses, options.publicNames.first)
         broker = BrokerServer(
             loop: groups.broker, policy: TopicPolicy(denied: options.denied.map { Array($0.utf8) }),
-            longestKeepAlive: options.longestKeepAlive, state: try await operations.restoredBrokerState(),
+            longestKeepAlive: options.longestKeepAlive, limits: options.hasAWSLimits ? .aws : BrokerLimits(),
+            state: try await operations.restoredBrokerState(),
             hooks: Wiring.hooks(operations, logs, isDevelopment: options.isDevelopment), logger: logger)
         Wiring.route(store, to: broker, hub)
         let (bound, broker) = (self.bound, self.broker)

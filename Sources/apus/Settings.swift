@@ -46,6 +46,7 @@ enum EnvironmentSettings {
     /// Flags of `apus serve` that may come from the environment, with their variables.
     private static let flags = [
         "data-dir", "http", "https", "mqtt", "mqtts", "public", "max-keep-alive", "deny", "dev", "insecure-mqtt",
+        "aws-limits",
         "env-file",
     ]
 
@@ -61,7 +62,7 @@ enum EnvironmentSettings {
             }
             switch flag {
             case "env-file": continue
-            case "dev", "insecure-mqtt":
+            case "aws-limits", "dev", "insecure-mqtt":
                 if ["1", "true", "yes"].contains(value.lowercased()) { added.append("--\(flag)") }
             case "public", "deny": added += value.split(separator: ",").flatMap { ["--\(flag)", String($0)] }
             default: added += ["--\(flag)", value]

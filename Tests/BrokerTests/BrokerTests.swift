@@ -1,3 +1,4 @@
+import ApusTestKit
 import Broker
 import MQTTWire
 import Testing
@@ -225,21 +226,5 @@ struct BrokerTests {
         _ = witness.received()
         stage.publish("w", "well", from: stage.client("s"))
         #expect(witness.received() == ["publish w well 0"])
-    }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import ApusTestKit
 import Broker
 import ByteKit
 import MQTTWire

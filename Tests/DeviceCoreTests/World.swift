@@ -1,20 +1,15 @@
+import ApusTestKit
 import ByteKit
 import DeviceCore
 import Foundation
 
-/// A seeded generator (splitmix64), so that a failing seed fails again.
+/// Chances of a rough world, the same for the same seed.
 struct Dice {
-    private var state: UInt64
+    private var random: SeededRandom
 
-    init(seed: UInt64) { state = seed }
+    init(seed: UInt64) { random = SeededRandom(seed) }
 
-    mutating func roll(_ sides: UInt64) -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return (z ^ (z >> 31)) % sides
-    }
+    mutating func roll(_ sides: UInt64) -> UInt64 { random.next() % sides }
 
     mutating func chance(percent: UInt64) -> Bool { roll(100) < percent }
 }

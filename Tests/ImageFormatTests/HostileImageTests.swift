@@ -1,3 +1,4 @@
+import ApusTestKit
 import ByteKit
 import ImageFormat
 import Testing
@@ -41,7 +42,7 @@ struct HostileImageTests {
 
     @Test("50,000 mutations give a report", arguments: UInt64(0)..<50)
     func mutations(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed)
         let file = Self.seeds[Int(seed) % Self.seeds.count]
         let whole = try Samples.bytes(file)
         for round in 0..<1000 {
@@ -62,7 +63,7 @@ struct HostileImageTests {
 
     @Test("mutated ELF headers give a report", arguments: UInt64(0)..<5)
     func elfMutations(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed)
         let whole = try Samples.bytes("bad-elf.elf")
         for _ in 0..<500 {
             var bytes = whole
@@ -75,7 +76,7 @@ struct HostileImageTests {
     }
 
     /// Changes, cuts or grows the bytes a little; half of the changes hit the first 64 bytes.
-    private func mutate(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
+    private func mutate(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
         guard !bytes.isEmpty else { return }
         let reach = Bool.random(using: &random) ? min(64, bytes.count) : bytes.count
         let index = Int.random(in: 0..<reach, using: &random)

@@ -1,3 +1,4 @@
+import ApusTestKit
 import ImageFormat
 import Testing
 
@@ -73,7 +74,7 @@ struct SHATests {
 
     @Test("pieces of any size give the hash of the whole", arguments: UInt64(0)..<50)
     func anyCuts(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed)
         let bytes = (0..<Int.random(in: 0...400, using: &random)).map { _ in
             UInt8.random(in: 0...255, using: &random)
         }

@@ -1,24 +1,8 @@
 //  Bytes that nobody meant as JSON: nothing traps, every walk ends, and both readers agree.
+import ApusTestKit
 import ByteKit
 import JSONText
 import Testing
-
-/// Numbers that look random and come again with the same seed (SplitMix64).
-struct Dice: RandomNumberGenerator {
-    var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 /// Calls everything that looks into a text, on a range that may be nonsense.
 private func lookEverywhere(_ range: ByteRange, in bytes: [UInt8], levels: Int = 3) {
@@ -64,7 +48,7 @@ func changed(at index: Int) {
 
 @Test("random bytes out of the alphabet of JSON", arguments: UInt64(0)..<100)
 func noise(seed: UInt64) {
-    var dice = Dice(seed)
+    var dice = SeededRandom(seed)
     let alphabet = Array("{{}}[[]],,::\"\"\"\\\\u0aA1-.e tfn".utf8) + [0x00, 0x80, 0xC3, 0xA9, 0xED, 0xF0, 0xFF]
     for _ in 0..<50 {
         let bytes = (0..<Int.random(in: 0...60, using: &dice)).compactMap { _ in alphabet.randomElement(using: &dice) }

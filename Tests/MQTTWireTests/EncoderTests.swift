@@ -1,3 +1,4 @@
+import ApusTestKit
 import ByteKit
 import MQTTWire
 import Testing
@@ -6,7 +7,7 @@ import Testing
 struct EncoderTests {
     @Test("the layout of a PUBLISH tells where topic, identifier and payload lie", arguments: UInt64(0)..<40)
     func layout(seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = SeededRandom(seed)
         let version = MQTTVersion.both[Int(seed % 2)]
         let qos = try #require(QoS(rawValue: UInt8(seed % 3)))
         let topic = random.text()
@@ -153,7 +154,7 @@ struct EncoderTests {
 struct RoundTripTests {
     @Test("a random CONNECT comes back as it was", arguments: UInt64(0)..<100)
     func connect(seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = SeededRandom(seed)
         let version = MQTTVersion.both[Int(seed & 1)]
         let clientID = random.text()
         let userName = random.text()
@@ -203,7 +204,7 @@ struct RoundTripTests {
 
     @Test("random answers and requests come back as they were", arguments: UInt64(0)..<100)
     func others(seed: UInt64) throws {
-        var random = Seeded(seed)
+        var random = SeededRandom(seed)
         let version = MQTTVersion.both[Int(seed & 1)]
         let encoder = PacketEncoder(version: version)
         let packetID = UInt16.random(in: 1...UInt16.max, using: &random)

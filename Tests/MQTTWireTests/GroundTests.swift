@@ -1,3 +1,4 @@
+import ApusTestKit
 import ByteKit
 import MQTTWire
 import Testing
@@ -90,7 +91,7 @@ struct GroundTests {
 
     @Test("UTF-8 is judged as the standard library judges it", arguments: UInt64(0)..<20)
     func textAgainstLibrary(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SeededRandom(seed)
         for _ in 0..<200 {
             let leads: [UInt8] = [
                 0x41, 0xC2, 0xE0, 0xE1, 0xED, 0xF0, 0xF1, 0xF4, 0x80, 0x9F, 0xA0, 0xBF, 0x8F, 0x90,

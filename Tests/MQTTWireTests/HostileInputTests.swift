@@ -1,3 +1,4 @@
+import ApusTestKit
 import ByteKit
 import MQTTWire
 import Testing
@@ -65,7 +66,7 @@ struct HostileInputTests {
 
     @Test("100,000 frames of garbage behind an honest header", arguments: UInt64(0)..<10)
     func garbage(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SeededRandom(seed)
         let flags: [UInt8: UInt8] = [6: 2, 8: 2, 10: 2]
         var decoded = 0
         for _ in 0..<10_000 {
@@ -83,7 +84,7 @@ struct HostileInputTests {
 
     @Test("mutated golden packets, spliced and shuffled", arguments: UInt64(0)..<20)
     func splices(seed: UInt64) {
-        var random = Seeded(seed &+ 1_000)
+        var random = SeededRandom(seed &+ 1_000)
         for _ in 0..<200 {
             guard let left = goldenV5.randomElement(using: &random)?.bytes,
                 let right = goldenPackets.randomElement(using: &random)?.bytes

@@ -1,22 +1,9 @@
+import ApusTestKit
 import ByteKit
 import MQTTWire
 
-/// SplitMix64: the same seed gives the same numbers for ever.
-struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+/// What the tests of this module make of random numbers.
+extension SeededRandom {
     mutating func bytes(_ count: Int) -> [UInt8] {
         var result: [UInt8] = []
         while result.count < count {

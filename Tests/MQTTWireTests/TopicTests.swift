@@ -1,3 +1,4 @@
+import ApusTestKit
 import ByteKit
 import MQTTWire
 import Testing
@@ -72,7 +73,7 @@ struct TopicTests {
 
     @Test("matching agrees with a level-by-level model", arguments: UInt64(0)..<20)
     func matchModel(seed: UInt64) {
-        var random = Seeded(seed)
+        var random = SeededRandom(seed)
         var hits = 0
         for _ in 0..<300 {
             let some = ["a", "b", "", "$x"]

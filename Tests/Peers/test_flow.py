@@ -150,7 +150,7 @@ def test_download_cut_three_times_uses_ranges(field, thing):
 
 
 def test_server_killed_during_the_download(own, thing):
-    agent = begin(own, thing, speed=2_000_000)
+    agent = begin(own, thing, speed=800_000)
     own.publish("1.0.5", diary(own, "1.0.5", size=8_000_000))
     own.put_user(firmware_version="1.0.5")
     wait_until(lambda: own.update(thing).get("percent", 0) > 10, 10, "a part of the image")

@@ -1,19 +1,7 @@
-/// Numbers that look random and come again with the same seed (SplitMix64), and what can be made of them.
-struct Dice: RandomNumberGenerator {
-    var state: UInt64
+import ApusTestKit
 
-    init(_ seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+/// What the tests of this module make of random numbers.
+extension SeededRandom {
     mutating func roll(_ sides: Int) -> Int {
         Int.random(in: 0..<sides, using: &self)
     }
@@ -24,7 +12,7 @@ struct Dice: RandomNumberGenerator {
 }
 
 /// Makes requests, as trees and as one of their many spellings.
-extension Dice {
+extension SeededRandom {
     private static let names = ["a", "b", "c", "é", "state", "desired", "x y", "a\"", "\n", "😀", ""]
 
     mutating func value(_ levels: Int, nulls: Bool) -> JSON {

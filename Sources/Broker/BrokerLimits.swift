@@ -1,0 +1,31 @@
+import ByteKit
+
+/// Limits that a broker may set beyond those of the protocol; nil = none.
+package struct BrokerLimits: Sendable {
+    /// Slashes in a topic or filter; reserved topics do not count.
+    package var topicSlashes: Int?
+    /// Filters in one SUBSCRIBE.
+    package var filtersPerSubscribe: Int?
+    /// Subscriptions that one client may hold.
+    package var subscriptionsPerClient: Int?
+
+    /// No limits.
+    package init() {}
+
+    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50).
+    package static var aws: BrokerLimits {
+        var limits = BrokerLimits()
+        limits.topicSlashes = 7
+        limits.filtersPerSubscribe = 8
+        limits.subscriptionsPerClient = 50
+        return limits
+    }
+
+    /// Whether a topic or filter is as flat as it has to be.
+    func allow(topic: Span<UInt8>) -> Bool {
+        guard let topicSlashes, !topic.starts(with: "$aws/") else { return true }
+        var slashes = 0
+        for index in topic.indices where topic[index] == UInt8(ascii: "/") { slashes += 1 }
+        return slashes <= topicSlashes
+    }
+}
