@@ -156,9 +156,10 @@ def test_server_killed_during_the_download(own, thing):
     wait_until(lambda: own.update(thing).get("percent", 0) > 10, 10, "a part of the image")
     own.server.kill()
     own.server.start()
+    # How much of the image lies in socket buffers already, so whether a Range is needed, is the kernel's choice.
     own.wait_version(thing, "1.0.5", 40)
     assert own.update(thing)["state"] == "succeeded"
-    assert "download answered 206" in agent.log()
+    assert agent.log().count("download answered 200") == 1
 
 
 # Changes of mind
