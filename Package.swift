@@ -50,6 +50,7 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
@@ -66,6 +67,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -97,6 +99,12 @@ let package = Package(
                 grdb, crypto, cryptoExtras, protobuf, logging, "Store", "BlobStore", "Identity", "Accounts", "Releases",
                 "ShadowService", "ShadowDocument", "JSONText", "ByteKit", "ImageFormat", "Broker",
             ]),
+        .target(name: "CWebAssets", exclude: ["assets"]),
+        .systemLibrary(name: "CMark", pkgConfig: "libcmark", providers: [.apt(["libcmark-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        host(
+            "WebPages",
+            [mustache, crypto, "CWebAssets", "CMark", "CZlib", "Operations", "Releases"]),
         host(
             "BrokerNIO",
             [nioCore, nioPosix, nioSSL, nioTLS, logging, "Broker", "MQTTWire", "ByteKit", "Identity"]),
@@ -106,6 +114,7 @@ let package = Package(
                 hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging,
                 "Operations", "Store",
                 "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "ByteKit", "JSONText", "Identity",
+                "Releases", "WebPages", crypto,
             ]),
 
         // Mains.
@@ -113,7 +122,7 @@ let package = Package(
             "apus",
             [
                 argumentParser, httpClient, lifecycle, unixSignals, nioCore, nioFoundation, nioHTTP1, nioPosix, nioSSL,
-                logging, crypto, "HTTPAPI", "BrokerNIO", "Operations",
+                logging, crypto, "HTTPAPI", "BrokerNIO", "Operations", "Releases",
                 "Store", "BlobStore", "Identity", "Accounts", "Broker", "MQTTWire", "ShadowService", "ByteKit",
             ]),
 
@@ -146,6 +155,7 @@ let package = Package(
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
         tests("Broker", ["ByteKit", "MQTTWire", "Broker"]),
         tests("Releases", ["Releases"]),
+        tests("WebPages", ["WebPages", "Operations", "Releases"]),
         tests("ImageFormat", ["ByteKit", "ImageFormat"]),
         tests("DeviceCore", ["ByteKit", "JSONText", "VersionText", "DeviceCore"]),
     ]

@@ -78,6 +78,8 @@ package struct HTTPService: Sendable {
             .add(middleware: RoleMiddleware(needed: .owner))
         OwnerRoutes(operations: operations, hub: hub).add(to: signedIn)
 
+        OwnerPageRoutes(operations: operations).add(to: router)
+
         let makers = router.group("api/v1").add(middleware: CallerMiddleware(operations: operations))
         MakerRoutes(operations: operations, hub: hub, imageLimit: configuration.imageLimit)
             .add(to: makers.group().add(middleware: RoleMiddleware(needed: .operator)))
@@ -98,8 +100,6 @@ package struct HTTPService: Sendable {
         router.get("ca.pem") { _, _ in
             Self.text(operations.authorityPEM, contentType: "application/x-pem-file")
         }
-        router.get("setup") { _, _ in SetupPage.page }
-        router.get("setup.js") { _, _ in SetupPage.script }
     }
 
     static func text(

@@ -6,6 +6,7 @@ import Hummingbird
 import Identity
 import NIOCore
 import Operations
+import Releases
 import Store
 
 /// The operator's API under `/api/v1`: products, releases, devices, logs.
@@ -41,6 +42,10 @@ struct MakerRoutes {
             let product = try await operations.addProduct(
                 slug: body.slug, name: body.name, hardware: body.hardware ?? [], format: body.format ?? .any)
             return Response.json(product, status: .created)
+        }
+        group.put("products/:slug") { request, context in
+            let change = try await request.decode(ProductChange.self)
+            return Response.json(try await operations.changeProduct(try context.segment("slug"), change))
         }
         group.get("products/:slug") { _, context in
             Response.json(try await operations.product(try context.segment("slug")))
@@ -135,6 +140,9 @@ extension MakerRoutes {
         }
         group.get("devices/:thing") { _, context in
             Response.json(try await operations.device(try context.segment("thing")))
+        }
+        group.get("devices/:thing/why") { _, context in
+            Response.json(try await operations.explain(try context.segment("thing")))
         }
         group.post("devices/:thing/revoke") { _, context in
             Response.json(try await operations.revoke(thing: try context.segment("thing")))

@@ -12,6 +12,29 @@ struct OwnerRoutes {
     let operations: Operations
     let hub: EventHub
 
+    private struct Answer: Decodable {
+        var version: String
+        var answer: String
+        var time_zone: String?
+
+        var decision: OfferDecision {
+            get throws {
+                switch answer {
+                case "install": return .install
+                case "tonight": return .tonight
+                case "later": return .later
+                default:
+                    throw Refusal(
+                        .invalid, "Unknown answer", "\"answer\" is \"\(answer)\"; expected install, tonight or later")
+                }
+            }
+        }
+    }
+
+    private struct Stop: Decodable {
+        var version: String
+    }
+
     func add(to group: RouterGroup<APIContext>) {
         group.get("user") { _, context in
             Self.response(try await operations.user(try Self.uid(context)))
@@ -29,6 +52,19 @@ struct OwnerRoutes {
             let change = try UserChange(json: try await request.bodyBytes())
             return Response.json(
                 try await operations.updateDevice(try context.segment("thing"), of: uid, change))
+        }
+        group.post("devices/:thing/offer") { request, context in
+            let body = try await request.decode(Answer.self)
+            let thing = try context.segment("thing")
+            try await operations.decide(
+                try body.decision, body.version, for: thing, of: try Self.uid(context), timeZone: body.time_zone)
+            return Response.json(try await operations.device(thing))
+        }
+        group.post("devices/:thing/stop") { request, context in
+            let thing = try context.segment("thing")
+            let body = try await request.decode(Stop.self)
+            try await operations.stopUpdate(body.version, of: thing, by: try Self.uid(context))
+            return Response.json(try await operations.device(thing))
         }
         group.get("listen") { request, context in
             let uid = try Self.uid(context)

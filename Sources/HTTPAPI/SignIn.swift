@@ -96,17 +96,13 @@ struct SessionRoutes {
                 throw Refusal(.invalid, "Malformed body", "expected \"uid\" and \"password\", or \"link\"")
             }
             var response = Response.json(Session(token: session.secret, role: session.role))
-            let isSecure = (try? await context.channel.nioSSL_tlsVersion().get()) != nil
-            response.setCookie(
-                Cookie(
-                    name: Credential.cookie, value: session.secret, maxAge: 30 * 24 * 3600, path: "/", secure: isSecure,
-                    httpOnly: true, sameSite: .lax))
+            await PageSession.begin(session.secret, context, &response)
             return response
         }
         group.delete("session") { request, _ in
             if let secret = try Credential.secret(of: request) { try await operations.endSession(secret: secret) }
             var response = Response(status: .noContent)
-            response.setCookie(Cookie(name: Credential.cookie, value: "", maxAge: 0, path: "/", httpOnly: true))
+            PageSession.end(&response)
             return response
         }
     }

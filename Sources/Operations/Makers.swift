@@ -13,6 +13,7 @@ package struct ProductSummary: Sendable, Codable, Equatable {
     package var name: String
     package var format: ImageRule
     package var hardware: [String]
+    package var face: ProductFace
     package var created: Int64
 }
 
@@ -113,7 +114,7 @@ extension Operations {
             transaction.db, sql: "SELECT model FROM hardware WHERE product = ? ORDER BY model", arguments: [slug])
         return ProductSummary(
             slug: slug, name: row["name"], format: ImageRule(rawValue: row["kind"]) ?? .any, hardware: models,
-            created: row["created"])
+            face: ProductFace(row), created: row["created"])
     }
 
     // MARK: Releases

@@ -9,7 +9,7 @@ import Store
 
 extension Operations {
     /// Milliseconds that an offer stands: 30 days.
-    private static let offerLife: Int64 = 30 * 24 * 3600 * 1000
+    static let offerLife: Int64 = 30 * 24 * 3600 * 1000
 
     // MARK: Offers
 
@@ -62,13 +62,7 @@ extension Operations {
         guard let product: String = device["product"], let hardware: String = device["hardware"],
             let owner: String = device["owner"]
         else { return }
-        let versions = try String.fetchAll(
-            transaction.db,
-            sql: """
-                SELECT r.version FROM releases r JOIN artifacts a USING (product, version)
-                WHERE r.product = ? AND a.hardware = ? AND r.state = 'active'
-                """, arguments: [product, hardware])
-        guard let newest = versions.compactMap({ ReleaseVersion($0) }).max(),
+        guard let newest = try newest(product: product, hardware: hardware, transaction),
             UpgradeRule.isNews(newest, running: running)
         else { return }
         try offer(newest, to: device["thing"], owner: owner, transaction, now)
@@ -133,7 +127,19 @@ extension Operations {
                     (thing, version, from_version, phase, percent, attempts, reports, created, changed, deadline)
                 VALUES (?, ?, ?, ?, 0, 0, 0, ?, ?, ?)
                 """, arguments: [thing, version, running, update.phase.rawValue, now, now, update.deadline])
+        try noteStep(of: update, transaction.db.lastInsertedRowID, transaction, now)
         try announce(update, owner: device["owner"], transaction, now)
+    }
+
+    /// Keeps when an update reached a phase, for its timeline.
+    private static func noteStep(
+        of update: Update, _ id: Int64, _ transaction: Transaction, _ now: Int64
+    ) throws {
+        try transaction.db.execute(
+            sql: """
+                INSERT INTO update_steps (update_id, number, at, phase, attempt, reason)
+                SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5 FROM update_steps WHERE update_id = ?1
+                """, arguments: [id, now, update.phase.rawValue, update.attempts, update.reason])
     }
 
     /// The open update of a device.
@@ -171,6 +177,9 @@ extension Operations {
                 update.phase.rawValue, update.percent, update.attempts, update.reports, update.reason, now,
                 update.phase.isEnd ? now : nil, id,
             ])
+        if update.phase != before.phase || update.attempts != before.attempts {
+            try noteStep(of: update, id, transaction, now)
+        }
         let owner = try String.fetchOne(
             transaction.db, sql: "SELECT owner FROM devices WHERE thing = ?", arguments: [thing])
         try announce(update, owner: owner, transaction, now)

@@ -11,6 +11,11 @@ enum Schema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("2 faces") { db in
+            for statement in faces {
+                try db.execute(sql: statement)
+            }
+        }
         return migrator
     }()
 
@@ -101,6 +106,27 @@ enum Schema {
             client BLOB NOT NULL REFERENCES sessions ON DELETE CASCADE, sequence INTEGER NOT NULL, packet INTEGER NOT NULL,
             topic BLOB NOT NULL, payload BLOB NOT NULL, properties BLOB NOT NULL, retain INTEGER NOT NULL, expires INTEGER,
             PRIMARY KEY (client, sequence)) WITHOUT ROWID
+        """,
+    ]
+
+    /// What the owner's page shows and asks: names, pictures, answers to offers, the steps of an update.
+    private static let faces = [
+        "ALTER TABLE users ADD COLUMN time_zone TEXT",
+        "ALTER TABLE products ADD COLUMN support_until TEXT",
+        "ALTER TABLE products ADD COLUMN picture TEXT NOT NULL DEFAULT 'device'",
+        "ALTER TABLE products ADD COLUMN minutes INTEGER",
+        "ALTER TABLE products ADD COLUMN off_seconds INTEGER",
+        "ALTER TABLE products ADD COLUMN settings TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE devices ADD COLUMN name TEXT",
+        // An answered offer waits until a time, then it is asked again or carried out.
+        "ALTER TABLE offers ADD COLUMN until INTEGER",
+        "ALTER TABLE offers ADD COLUMN answer TEXT",
+        "CREATE INDEX offers_waiting ON offers(until) WHERE ended IS NULL AND until IS NOT NULL",
+        "ALTER TABLE updates ADD COLUMN dismissed INTEGER",
+        """
+        CREATE TABLE update_steps (
+            update_id INTEGER NOT NULL REFERENCES updates ON DELETE CASCADE, number INTEGER NOT NULL, at INTEGER NOT NULL,
+            phase TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT, PRIMARY KEY (update_id, number)) WITHOUT ROWID
         """,
     ]
 }

@@ -40,6 +40,8 @@ package final class Store: Sendable {
 
     private let mailbox = Mailbox()
     private let database: DatabaseQueue
+    /// Sees what is committed and never writes: pages and lists do not wait behind the writer, nor it behind them.
+    private let reader: DatabaseQueue
     private let logger: Logger
     private let sink = Mutex(EffectSink(deliver: { _ in }))
 
@@ -54,6 +56,10 @@ package final class Store: Sendable {
         self.logger = logger
         try database.writeWithoutTransaction(Self.makeDurable)
         try Schema.migrator.migrate(database)
+        var readOnly = Configuration()
+        readOnly.readonly = true
+        readOnly.busyMode = .timeout(5)
+        reader = try DatabaseQueue(path: path, configuration: readOnly)
         let thread = Thread { [self] in work() }
         thread.name = "store"
         thread.stackSize = 1 << 20
@@ -71,6 +77,15 @@ package final class Store: Sendable {
     package func perform<T: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             submit(isolation: .savepoint, body) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// Answers `body` from what is committed, in one snapshot, beside the writer; `body` must not write.
+    package func read<T: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
+        try await reader.read { db in
+            let transaction = Transaction(db: db)
+            defer { transaction.close() }
+            return try body(transaction)
         }
     }
 
@@ -96,6 +111,7 @@ package final class Store: Sendable {
 
     /// Commits what is queued, copies the log back and stops the writer.
     package func close() {
+        try? reader.close()
         mailbox.close()
         try? database.close()
     }

@@ -5,13 +5,14 @@ import Foundation
 import Identity
 import NIOCore
 import Operations
+import Releases
 
 // MARK: - Devices
 
 struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Devices in the field.",
-        subcommands: [Add.self, List.self, Show.self, Revoke.self, Logs.self])
+        subcommands: [Add.self, List.self, Show.self, Why.self, Revoke.self, Logs.self])
 
     private struct Added: Decodable {
         var device: DeviceSummary
@@ -106,6 +107,23 @@ struct DeviceCommand: ParsableCommand {
         func run(_ client: Client) async throws {
             let data = try await client.send("GET", "/api/v1/devices/\(Client.escaped(name))")
             try present(data, as: DeviceSummary.self, DeviceCommand.show)
+        }
+    }
+
+    struct Why: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the rules that decide what a device is offered.",
+            discussion: "Example: apus device why lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            let data = try await client.send("GET", "/api/v1/devices/\(Client.escaped(name))/why")
+            try present(data, as: Explanation.self) { explanation in
+                Console.note(explanation.decision)
+                Table.print(
+                    ["RULE", "INPUT", "VERDICT"], explanation.rules.map { [$0.name, $0.input, $0.verdict.rawValue] })
+            }
         }
     }
 

@@ -37,7 +37,8 @@ extension ServerCommand {
 
 struct ProductCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "product", abstract: "Products and their hardware models.", subcommands: [Add.self, List.self])
+        commandName: "product", abstract: "Products and their hardware models.",
+        subcommands: [Add.self, Set.self, List.self])
 
     struct Add: ServerCommand {
         static let configuration = CommandConfiguration(
@@ -61,6 +62,54 @@ struct ProductCommand: ParsableCommand {
             try present(data, as: ProductSummary.self) {
                 Console.result("Product \($0.slug) with hardware \($0.hardware.joined(separator: ", "))")
             }
+        }
+    }
+
+    struct Set: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change what owners are shown of a product.",
+            discussion: """
+                Example: apus product set lamp --picture lamp --off-seconds 20 --support-until 2031-06
+                An empty value clears: --support-until ""
+                """)
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "The product's short name.") var slug: String
+        @Option(help: "Name for people.") var name: String?
+        @Option(help: "Picture: device, lamp, clock, sensor or plug.") var picture: String?
+        @Option(help: "Minutes of an update, used until three were measured.") var minutes: Int?
+        @Option(help: "Seconds that the device is off during an update.") var offSeconds: Int?
+        @Option(help: "Month until which updates are promised, such as 2031-06.") var supportUntil: String?
+        @Option(help: "What owners read beside the setting phrase_type; an empty label takes it away.")
+        var phraseLabel: String?
+        @Option(
+            parsing: .singleValue, help: "A choice for phrase_type; repeatable, with --phrase-label. Without: any text."
+        )
+        var phrase: [String] = []
+
+        func validate() throws {
+            guard phrase.isEmpty || phraseLabel != nil else {
+                throw ValidationError("--phrase needs --phrase-label")
+            }
+        }
+
+        func run(_ client: Client) async throws {
+            var change: [String: Any] = [:]
+            func put(_ key: String, _ text: String?) {
+                if let text { change[key] = text.isEmpty ? NSNull() : text }
+            }
+            put("name", name)
+            put("picture", picture)
+            put("support_until", supportUntil)
+            if let minutes { change["minutes"] = minutes }
+            if let offSeconds { change["off_seconds"] = offSeconds }
+            if let phraseLabel {
+                change["settings"] =
+                    phraseLabel.isEmpty
+                    ? [] : [["name": "phrase_type", "label": phraseLabel, "choices": phrase] as [String: Any]]
+            }
+            let data = try await client.send(
+                "PUT", "/api/v1/products/\(Client.escaped(slug))", body: .bytes(Client.encode(change)))
+            try present(data, as: ProductSummary.self) { Console.result("product \($0.slug) changed") }
         }
     }
 

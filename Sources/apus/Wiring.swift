@@ -101,8 +101,9 @@ struct Maintenance: Service {
         for await _ in AsyncTimer(every: .seconds(10)).cancelOnGracefulShutdown() {
             hub.tick()
             rounds += 1
-            guard rounds % 6 == 0 else { continue }
             do {
+                try await operations.wakeOffers()
+                guard rounds % 6 == 0 else { continue }
                 try await operations.lookAfterDeadlines()
                 try await operations.trimLogs()
             } catch {

@@ -1,0 +1,60 @@
+import GRDB
+package import Releases
+import Store
+
+extension Operations {
+    /// Gathers what the cores need to judge one device.
+    static func facts(_ device: Row, _ transaction: Transaction) throws -> DeviceFacts {
+        let thing: String = device["thing"]
+        let offer = try Row.fetchOne(
+            transaction.db,
+            sql: "SELECT version, until, answer FROM offers WHERE thing = ? AND ended IS NULL ORDER BY created DESC",
+            arguments: [thing])
+        let update = try Row.fetchOne(
+            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1", arguments: [thing])
+        return DeviceFacts(
+            thing: thing, product: device["product"], hardware: device["hardware"], owner: device["owner"],
+            running: device["reported_version"], isRevoked: device["revoked"], isConnected: device["connected"],
+            lastSeen: device["last_seen"],
+            newest: try newest(product: device["product"], hardware: device["hardware"], transaction)?.text,
+            offer: offer.map {
+                DeviceFacts.Offer(
+                    version: $0["version"], until: $0["until"],
+                    answer: ($0["answer"] as String?).flatMap(OfferAnswer.init))
+            },
+            update: update.map {
+                DeviceFacts.LastUpdate(
+                    version: $0["version"], phase: UpdatePhase(rawValue: $0["phase"]) ?? .queued,
+                    attempts: $0["attempts"], reason: $0["reason"], isDismissed: ($0["dismissed"] as Int64?) != nil)
+            })
+    }
+
+    /// The highest active release with an image for a hardware model.
+    static func newest(
+        product: String?, hardware: String?, _ transaction: Transaction
+    ) throws -> ReleaseVersion? {
+        guard let product, let hardware else { return nil }
+        return try String.fetchAll(
+            transaction.db,
+            sql: """
+                SELECT r.version FROM releases r JOIN artifacts a USING (product, version)
+                WHERE r.product = ? AND a.hardware = ? AND r.state = 'active'
+                """, arguments: [product, hardware]
+        ).compactMap { ReleaseVersion($0) }.max()
+    }
+
+    /// The rules that decide what a device is offered, each with its input.
+    package func explain(_ thing: String) async throws -> Explanation {
+        let now = Self.now()
+        return try await store.read { transaction in
+            guard
+                let row = try Row.fetchOne(
+                    transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
+            else {
+                throw Refusal(
+                    .notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
+            }
+            return Explanation(try Self.facts(row, transaction), now: now)
+        }
+    }
+}

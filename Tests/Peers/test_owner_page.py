@@ -1,0 +1,389 @@
+"""The owner's page in a real browser, with real agents behind the server."""
+
+import re
+import sqlite3
+import time
+
+import pytest
+import requests
+
+from agent import Puppet
+from apus_server import Server, wait_until
+from browser import ENTER, TAB, Browser
+from field import EXITS, Field, program
+
+NOTES = "- Dimmed light no longer **flickers**.\n- See [more](https://example.net/notes)."
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("pages") / "data").start()
+    yield server
+    if server.runs:
+        server.stop()
+
+
+@pytest.fixture
+def field(server, tmp_path):
+    field = Field(server, tmp_path)
+    yield field
+    field.close()
+
+
+def sign_in(browser, field, owner=None, **look):
+    """Opens a one-use link, as an owner who was sent one."""
+    link = field.server.cli_json("user", "link", owner or field.owner)["link"]
+    browser.go(field.server.url + "/healthz")
+    browser.cdp("Network.clearBrowserCookies")
+    browser.log()  # what an earlier page said about its server
+    browser.look(**look)
+    browser.go(field.server.url + link[link.index("/setup"):])
+    wait_until(lambda: browser.js("return location.pathname") == "/my", 10, "the list of devices")
+
+
+def page(field, thing):
+    return f"{field.server.url}/my/devices/{thing}"
+
+
+def offered(field, thing, version="1.0.5"):
+    """Publishes a version, with notes, for devices that have said they run an older one."""
+    path = field.folder / f"{version}.bin"
+    path.write_bytes(program(version))
+    field.server.cli(
+        "release", "publish", path, "--product", field.product, "--version", version, "--notes", _notes(field))
+
+
+def _notes(field, text=NOTES):
+    path = field.folder / "notes.md"
+    path.write_text(text)
+    return path
+
+
+def press(browser, what):
+    browser.click(f"button[name=do][value={what}]")
+
+
+def test_install_progress_reload_done(browser, field, thing):
+    agent = field.agent(thing, speed=150_000).start()
+    field.wait_version(thing, "1.0.4")
+    offered(field, thing)
+    sign_in(browser, field)
+    assert "1.0.5 is ready" in browser.text("main")
+    browser.click("a.device")
+    browser.wait_state("offer")
+    assert browser.text("h1") == "Update 1.0.5 is ready"
+    assert browser.js("return document.querySelector('.notes a').rel").startswith("noopener")
+    press(browser, "install")
+    browser.wait_state("progress")
+    read = "const ring = document.querySelector('#state'); return [ring?.dataset.phase, document.title]"
+    seen = []
+    wait_until(lambda: (seen.append(browser.js(read)[1]), browser.js(read)[0] == "download")[1], 20, "the download")
+    browser.go(page(field, thing))  # a reload in the middle
+    browser.wait_state("progress")
+    numbers = []
+
+    def done():
+        title = browser.js("return document.title")
+        number = re.match(r"(\d+) %", title)
+        numbers.extend(int(number[1]) for number in [number] if number)
+        return browser.js("return document.querySelector('#state').dataset.key") == "done"
+
+    wait_until(done, 40, "the end of the update")
+    assert numbers == sorted(numbers), "the percentage went backwards"
+    assert "1.0.5 runs and works" in browser.text("main")
+    assert "flickers" in browser.text("main")
+    press(browser, "dismiss")
+    browser.wait_state("current")
+    assert browser.log() == []
+    agent.stop()
+
+
+def test_the_server_restarts_in_the_middle(browser, tmp_path, thing):
+    server = Server(tmp_path / "data").start()
+    field = Field(server, tmp_path)
+    try:
+        field.agent(thing, speed=100_000).start()
+        field.wait_version(thing, "1.0.4")
+        offered(field, thing)
+        sign_in(browser, field)
+        browser.go(page(field, thing))
+        press(browser, "install")
+        wait_until(lambda: browser.js("return document.querySelector('#state').dataset.phase") == "download", 20, "a start")
+        server.kill()
+        server.start()
+        browser.wait_state("done", 60)
+    finally:
+        field.close()
+        server.stop()
+
+
+def test_a_failed_update_says_what_still_works(browser, field, thing):
+    field.agent(thing).start()
+    field.wait_version(thing, "1.0.4")
+    field.publish("1.0.6", program("1.0.6", EXITS))
+    sign_in(browser, field)
+    browser.go(page(field, thing))
+    press(browser, "install")
+    browser.wait_state("failed", 60)
+    assert browser.text("h1").replace("\xa0", " ") == "Your device is back on 1.0.4 and works"
+    assert "did not start properly" in browser.text("main")
+    assert re.search(r"[0-9A-Z]{3}-[0-9A-Z]{3}", browser.text(".support"))
+    press(browser, "later")
+    browser.wait_state("offer")
+    assert "We ask you again on" in browser.text("main")
+
+
+def test_keyboard_only(browser, field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        offered(field, thing)
+        sign_in(browser, field)
+
+        def tab_to(css):
+            for _ in range(40):
+                browser.press(TAB)
+                if browser.js("return document.activeElement.matches(arguments[0])", css):
+                    ring = browser.js("return getComputedStyle(document.activeElement).outlineStyle")
+                    return None if ring != "none" else pytest.fail("no visible focus")
+            pytest.fail(f"{css} cannot be reached by Tab")
+
+        tab_to("a.device")
+        browser.press(ENTER)
+        browser.wait_state("offer")
+        tab_to("button[value=install]")
+        browser.press(ENTER)
+        browser.wait_state("progress")
+        puppet.report(update={"version": "1.0.5", "state": "downloading", "percent": 40})
+        browser.wait_text(".ring", "40")
+        puppet.report(update={"version": "1.0.5", "state": "confirming", "percent": None})
+        puppet.runs("1.0.5")
+        browser.wait_state("done")
+        tab_to("button[value=dismiss]")
+        browser.press(ENTER)
+        browser.wait_state("current")
+
+
+def test_tonight_and_later_are_kept_and_carried_out(browser, tmp_path, thing):
+    server = Server(tmp_path / "data").start()
+    field = Field(server, tmp_path)
+    try:
+        folder = field.add_device(thing)
+        with Puppet(server, folder, thing) as puppet:
+            puppet.runs("1.0.4")
+        offered(field, thing)
+        sign_in(browser, field)
+        browser.go(page(field, thing))
+        press(browser, "tonight")
+        browser.wait_text("main", "We install it tonight")
+        server.stop()
+        with sqlite3.connect(tmp_path / "data" / "apus.sqlite") as db:
+            (until,) = db.execute("SELECT until FROM offers").fetchone()
+            hours = (until / 1000 - time.time()) / 3600
+            assert 0 < hours <= 25
+            assert time.gmtime(until / 1000)[4:6] == (0, 0), "not on the hour"
+            db.execute("UPDATE offers SET until = 1")
+        server.start()
+        wait_until(lambda: field.update(thing).get("state") == "queued", 25, "the update of the night")
+        assert field.desired_version(thing) == "1.0.5"
+    finally:
+        server.stop()
+
+
+def test_offline_says_since_when_and_keeps_the_offer(browser, tmp_path, thing):
+    server = Server(tmp_path / "data").start()
+    field = Field(server, tmp_path)
+    try:
+        folder = field.add_device(thing)
+        with Puppet(server, folder, thing) as puppet:
+            puppet.runs("1.0.4")
+        offered(field, thing)
+        sign_in(browser, field)
+        server.stop()
+        with sqlite3.connect(tmp_path / "data" / "apus.sqlite") as db:
+            db.execute("UPDATE devices SET last_seen = last_seen - 1500000")
+        server.start()
+        browser.go(page(field, thing))
+        assert "Your device is offline" in browser.text("main")
+        assert "25 min ago" in browser.text("main")
+        assert "kept for you" in browser.text("main")
+        press(browser, "install")
+        browser.wait_state("progress")
+        assert "starts as soon as the device is back" in browser.text("main")
+        press(browser, "stop")
+        browser.wait_state("offer")
+        assert "Nothing has changed" in browser.text("main")
+    finally:
+        server.stop()
+
+
+def test_every_page_is_accessible_narrow_and_light(browser, field, thing):
+    """At 360 and 1280 px, light and dark: no console error, no axe finding, nothing too wide, 60 KB at most."""
+    field.server.cli("product", "set", field.product, "--picture", "lamp", "--off-seconds", "20", "--minutes", "2",
+                     "--support-until", "2031-06", "--phrase-label", "Greeting", "--phrase", "short", "--phrase", "long")
+    folders = {name: field.add_device(name) for name in (thing, thing + "-new", thing + "-busy", thing + "-back")}
+    puppets = [Puppet(field.server, folders[name], name).__enter__() for name in folders if not name.endswith("-new")]
+    try:
+        for puppet in puppets:
+            puppet.runs("1.0.4")
+        offered(field, thing)
+        for puppet in puppets[1:]:
+            answer = requests.put(f"{field.server.url}/app/devices/{puppet.thing}", headers=field.session,
+                                  json={"firmware_version": "1.0.5"}, timeout=10)
+            answer.raise_for_status()
+        puppets[1].report(update={"version": "1.0.5", "state": "downloading", "percent": 62})
+        puppets[2].report(update={"version": "1.0.5", "state": "rolledBack", "error": "no health in time"})
+        paths = ["/my", "/my/account", "/my/devices/nobody"] + ["/my/devices/" + name for name in folders]
+        for width in (360, 1280):
+            for dark in (False, True):
+                sign_in(browser, field, width=width, dark=dark)
+                for path in paths:
+                    browser.go(field.server.url + path)
+                    where = f"{path} at {width} px, {'dark' if dark else 'light'}"
+                    assert browser.violations() == [], where
+                    assert browser.too_wide() <= 0, where
+                    assert browser.weight() < 60_000, where
+                    noise = [line for line in browser.log() if "nobody" not in line]
+                    assert noise == [], where
+                    inline = "return document.querySelectorAll('[style], style, script:not([src])').length"
+                    assert browser.js(inline) == 0, where
+    finally:
+        for puppet in puppets:
+            puppet.__exit__()
+
+
+def test_hostile_texts_stay_texts(browser, field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.report(config={"firmware_version": "1.0.4", "phrase_type": HOSTILE[:60]})
+        field.server.cli("product", "set", field.product, "--phrase-label", HOSTILE[:60], "--name", HOSTILE)
+        field.publish("1.0.5")
+        field.server.cli("release", "publish", field.folder / "1.0.5.bin", "--product", field.product, "--version",
+                         "1.0.5", "--notes", _notes(field, HOSTILE + "\n\n[x](javascript:alert(3))"))
+        sign_in(browser, field)
+        browser.go(page(field, thing))
+        browser.click("details.fold summary")
+        browser.fill("#name", HOSTILE[:60])
+        press(browser, "name")
+        browser.wait_text("header .title", HOSTILE[:60])
+        for path in ("/my", f"/my/devices/{thing}"):
+            browser.go(field.server.url + path)
+            assert HOSTILE[:20] in browser.text("body")
+            assert browser.js("return document.querySelectorAll('img, main script, [href^=javascript]').length") == 0
+        assert browser.log() == []
+
+
+def test_german(browser, field, thing):
+    field.add_device(thing)
+    sign_in(browser, field, language="de-DE,de;q=0.9")
+    assert browser.text("h1") == "Meine Geräte"
+    assert browser.js("return document.documentElement.lang") == "de"
+
+
+# Without a browser's script
+
+
+class Forms:
+    """A browser without JavaScript: cookies and forms."""
+
+    def __init__(self, field, owner=None):
+        self.http = requests.Session()
+        self.url = field.server.url
+        link = field.server.cli_json("user", "link", owner or field.owner)["token"]
+        self.http.post(self.url + "/app/session", json={"link": link}, timeout=10).raise_for_status()
+
+    def get(self, path):
+        return self.http.get(self.url + path, timeout=10, allow_redirects=False)
+
+    def post(self, path, source=None, **fields):
+        token = re.search(r'name="csrf" value="([^"]+)"', self.get(source or path).text)
+        fields.setdefault("csrf", token[1] if token else "")
+        headers = {"Origin": self.url}
+        return self.http.post(self.url + path, data=fields, headers=headers, timeout=10, allow_redirects=False)
+
+
+def test_install_is_a_form(field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        field.publish("1.0.5")
+        forms = Forms(field)
+        path = f"/my/devices/{thing}"
+        answer = forms.post(path, do="install", version="1.0.4")
+        assert answer.status_code == 303 and "no longer offered" in forms.get(path).text
+        assert field.update(thing) == {}
+        assert forms.post(path, do="install", version="1.0.5").headers["Location"] == path
+        assert field.update(thing)["state"] == "queued"
+        assert "Waiting for your device" in forms.get(path).text
+
+
+def test_owners_cannot_see_each_other(field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        field.publish("1.0.5")
+        field.sign_in("other-" + field.owner)
+        other = Forms(field, "other-" + field.owner)
+        path = f"/my/devices/{thing}"
+        assert other.get(path).status_code == 404
+        assert thing not in other.get("/my").text
+        for do in ("install", "tonight", "later", "stop", "dismiss", "name", "setting"):
+            answer = other.post(path, source="/my/account", do=do, version="1.0.5", name="mine", phrase_type="x")
+            assert answer.status_code == 404, do
+        session = {"Cookie": "; ".join(f"{c.name}={c.value}" for c in other.http.cookies)}
+        session["Origin"] = field.server.url
+        for call, body in (("offer", {"version": "1.0.5", "answer": "install"}), ("stop", {"version": "1.0.5"})):
+            answer = requests.post(f"{field.server.url}/app/devices/{thing}/{call}", headers=session, json=body, timeout=10)
+            assert answer.status_code == 404, call
+        assert field.update(thing) == {}
+
+
+def test_forms_of_other_sites_are_refused(field, thing):
+    field.add_device(thing)
+    forms = Forms(field)
+    path = f"/my/devices/{thing}"
+    assert forms.post(path, do="name", name="mine", csrf="guessed").status_code == 403
+    answer = forms.http.post(forms.url + path, data={"do": "name"}, headers={"Origin": "https://evil.example"}, timeout=10)
+    assert answer.status_code == 403
+    assert "mine" not in forms.get(path).text
+
+
+def test_signed_out_means_signed_out(field):
+    forms = Forms(field)
+    assert "You are signed out" in forms.post("/my/sign-out", source="/my/account").text
+    answer = forms.get("/my")
+    assert answer.status_code == 303 and answer.headers["Location"].startswith("/my/sign-in")
+
+
+def test_a_sign_in_leads_only_to_our_pages(field):
+    field.server.cli("user", "add", "pass-" + field.owner, "--password", "correct horse")
+    http = requests.Session()
+    text = http.get(field.server.url + "/my/sign-in?next=//evil.example/", timeout=10).text
+    token = re.search(r'name="csrf" value="([^"]+)"', text)[1]
+    fields = {"uid": "pass-" + field.owner, "password": "wrong", "csrf": token, "next": "//evil.example"}
+    answer = http.post(field.server.url + "/my/sign-in", data=fields, timeout=20)
+    assert answer.status_code == 401 and "does not match" in answer.text
+    fields["password"] = "correct horse"
+    answer = http.post(field.server.url + "/my/sign-in", data=fields, timeout=20, allow_redirects=False)
+    assert answer.status_code == 303 and answer.headers["Location"] == "/my"
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+
+
+def test_headers(field):
+    answer = Forms(field).get("/my")
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    for path in re.findall(r'(?:href|src)="(/assets/[^"]+)"', answer.text):
+        asset = requests.get(field.server.url + path, timeout=10)
+        assert asset.ok and "immutable" in asset.headers["Cache-Control"]
