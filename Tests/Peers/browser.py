@@ -26,7 +26,7 @@ class Browser:
             [DRIVER, f"--port={port}", "--silent"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.driver = f"http://127.0.0.1:{port}"
         wait_until(self._answers, 30, "chromedriver")
-        flags = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=390,844"]
+        flags = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=390,844"]
         wanted = {
             "browserName": "chrome", "goog:loggingPrefs": {"browser": "ALL"},
             "goog:chromeOptions": {"binary": SHELL, "args": flags},
@@ -68,6 +68,11 @@ class Browser:
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": k, "value": v} for k, v in features.items()])
         agent = self.js("return navigator.userAgent")
         self.cdp("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=language)
+
+    def go_cold(self, url):
+        """Opens a page as somebody who was never here."""
+        self.cdp("Network.clearBrowserCache")
+        self.go(url)
 
     def go(self, url):
         self.call("/url", {"url": url})
@@ -126,7 +131,5 @@ class Browser:
         return self.js("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
 
     def shot(self, path):
-        size = self.cdp("Page.getLayoutMetrics")["cssContentSize"]
-        picture = self.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip={
-            "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1})
-        pathlib.Path(path).write_bytes(base64.b64decode(picture["data"]))
+        """A picture of what the screen shows."""
+        pathlib.Path(path).write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot", format="png")["data"]))
