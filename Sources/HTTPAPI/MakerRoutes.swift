@@ -113,6 +113,10 @@ extension MakerRoutes {
         var token: Bool?
     }
 
+    private struct Wish: Decodable {
+        var version: String
+    }
+
     private struct AddedDevice: Encodable {
         var device: DeviceSummary
         var certificate: String?
@@ -130,10 +134,7 @@ extension MakerRoutes {
 
     private func addDevices(to group: RouterGroup<APIContext>) {
         group.get("devices") { request, _ in
-            Response.json([
-                "devices": try await operations.devices(
-                    owner: request.query("owner"), product: request.query("product"))
-            ])
+            Response.json(try await operations.fleet(try FleetQuery(request)))
         }
         group.post("devices") { request, _ in
             try await addDevice(try await request.decode(NewDevice.self))
@@ -143,6 +144,21 @@ extension MakerRoutes {
         }
         group.get("devices/:thing/why") { _, context in
             Response.json(try await operations.explain(try context.segment("thing")))
+        }
+        group.delete("devices/:thing") { _, context in
+            try await operations.removeDevice(try context.segment("thing"))
+            return Response(status: .noContent)
+        }
+        group.post("devices/:thing/update") { request, context in
+            let body = try await request.decode(Wish.self)
+            return Response.json(
+                try await operations.orderUpdate(body.version, of: try context.segment("thing")))
+        }
+        group.post("devices/:thing/retry") { _, context in
+            Response.json(try await operations.retryUpdate(of: try context.segment("thing")))
+        }
+        group.post("devices/:thing/cancel") { _, context in
+            Response.json(try await operations.cancelUpdate(of: try context.segment("thing")))
         }
         group.post("devices/:thing/revoke") { _, context in
             Response.json(try await operations.revoke(thing: try context.segment("thing")))
@@ -219,5 +235,42 @@ extension Request {
     /// A query value, percent-decoded; nil where it is absent or empty.
     func query(_ name: String) -> String? {
         uri.queryParameters[name[...]].map { String($0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+}
+
+extension FleetQuery {
+    /// Reads `product`, `owner`, `version`, `state`, `presence`, `q`, `sort` (`-` before it turns it round), `limit`, `cursor`.
+    init(_ request: Request) throws {
+        self.init()
+        product = request.query("product")
+        owner = request.query("owner")
+        version = request.query("version")
+        text = request.query("q")
+        cursor = request.query("cursor")
+        state = try Self.word("state", request)
+        presence = try Self.word("presence", request)
+        if let limit = request.query("limit") {
+            guard let number = Int(limit), (1...1000).contains(number) else {
+                throw Refusal(.invalid, "Not a limit", "limit is \"\(limit)\"; expected 1 to 1000")
+            }
+            self.limit = number
+        }
+        guard let sort = request.query("sort") else { return }
+        isDescending = sort.hasPrefix("-")
+        guard let order = Order(rawValue: isDescending ? String(sort.dropFirst()) : sort) else {
+            throw Refusal(.invalid, "Not an order", "sort is \"\(sort)\"; expected thing or last_seen, or - before it")
+        }
+        self.order = order
+    }
+
+    private static func word<Word: RawRepresentable & CaseIterable>(
+        _ name: String, _ request: Request
+    ) throws -> Word? where Word.RawValue == String {
+        guard let text = request.query(name) else { return nil }
+        guard let word = Word(rawValue: text) else {
+            let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Refusal(.invalid, "Unknown \(name)", "\(name) is \"\(text)\"; expected one of \(known)")
+        }
+        return word
     }
 }

@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 import GRDB
 package import Identity
-import Releases
+package import Releases
 import ShadowService
 import Store
 
@@ -13,8 +13,12 @@ package struct DeviceSummary: Sendable, Codable, Equatable {
     package var product: String?
     package var hardware: String?
     package var owner: String?
+    /// What its owner calls it.
+    package var name: String?
     /// As the device reports it.
     package var version: String?
+    /// Where it stands in the fleet.
+    package var state: FleetState
     package var connected: Bool
     package var last_seen: Int64?
     package var revoked: Bool
@@ -162,13 +166,18 @@ extension Operations {
         return try summary(row, transaction)
     }
 
-    private static func summary(_ row: Row, _ transaction: Transaction) throws -> DeviceSummary {
+    static func summary(_ row: Row, _ transaction: Transaction) throws -> DeviceSummary {
         let thing: String = row["thing"]
         let update = try Row.fetchOne(
             transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1", arguments: [thing])
         return DeviceSummary(
             thing: thing, product: row["product"], hardware: row["hardware"], owner: row["owner"],
-            version: row["reported_version"], connected: row["connected"], last_seen: row["last_seen"],
+            name: row["name"], version: row["reported_version"],
+            state: FleetState.of(
+                isRevoked: row["revoked"], phase: (row["phase"] as String?).flatMap(UpdatePhase.init),
+                running: row["reported_version"],
+                newest: try newest(product: row["product"], hardware: row["hardware"], transaction)),
+            connected: row["connected"], last_seen: row["last_seen"],
             revoked: row["revoked"], created: row["created"],
             update: update.map {
                 UpdateSummary(

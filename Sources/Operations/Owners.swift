@@ -81,7 +81,7 @@ extension Operations {
     ///
     /// Columns that the change does not name stay out: one from before the device, or from before it went further by
     /// another way, would be an unchecked order.
-    private static func order(
+    static func order(
         _ change: UserChange, from device: Row, _ transaction: Transaction, _ now: Int64
     ) throws {
         let thing: String = device["thing"]

@@ -140,6 +140,8 @@ extension Operations {
                 INSERT INTO update_steps (update_id, number, at, phase, attempt, reason)
                 SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5 FROM update_steps WHERE update_id = ?1
                 """, arguments: [id, now, update.phase.rawValue, update.attempts, update.reason])
+        try transaction.db.execute(
+            sql: "UPDATE devices SET phase = ? WHERE thing = ?", arguments: [update.phase.rawValue, update.thing])
     }
 
     /// The open update of a device.

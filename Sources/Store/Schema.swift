@@ -16,6 +16,11 @@ enum Schema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("3 fleet") { db in
+            for statement in fleet {
+                try db.execute(sql: statement)
+            }
+        }
         return migrator
     }()
 
@@ -128,5 +133,15 @@ enum Schema {
             update_id INTEGER NOT NULL REFERENCES updates ON DELETE CASCADE, number INTEGER NOT NULL, at INTEGER NOT NULL,
             phase TEXT NOT NULL, attempt INTEGER NOT NULL, reason TEXT, PRIMARY KEY (update_id, number)) WITHOUT ROWID
         """,
+    ]
+
+    /// What lists of many devices are filtered and sorted by; `phase` is that of a device's newest update.
+    private static let fleet = [
+        "ALTER TABLE devices ADD COLUMN phase TEXT",
+        "UPDATE devices SET phase = (SELECT phase FROM updates u WHERE u.thing = devices.thing ORDER BY id DESC LIMIT 1)",
+        "DROP INDEX devices_by_product",
+        "CREATE INDEX devices_by_product ON devices(product, hardware, reported_version, phase, revoked)",
+        "CREATE INDEX devices_by_seen ON devices(COALESCE(last_seen, 0), thing)",
+        "CREATE INDEX devices_by_phase ON devices(phase, thing)",
     ]
 }

@@ -7,12 +7,24 @@ import NIOCore
 import Operations
 import Releases
 
+extension ServerCommand {
+    /// Orders something for one device and shows what became of it.
+    fileprivate func order(_ what: String, body: [String: Any?] = [:], for thing: String, _ client: Client) async throws {
+        let path = "/api/v1/devices/\(Client.escaped(thing))/\(what)"
+        let data = try await client.send("POST", path, body: .bytes(Client.encode(body)))
+        try present(data, as: DeviceSummary.self, DeviceCommand.show)
+    }
+}
+
 // MARK: - Devices
 
 struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Devices in the field.",
-        subcommands: [Add.self, List.self, Show.self, Why.self, Revoke.self, Logs.self])
+        subcommands: [
+            Add.self, List.self, Show.self, Why.self, Update.self, Retry.self, Cancel.self, Revoke.self, Remove.self,
+            Logs.self,
+        ])
 
     private struct Added: Decodable {
         var device: DeviceSummary
@@ -75,26 +87,93 @@ struct DeviceCommand: ParsableCommand {
 
     struct List: ServerCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List devices.", discussion: "Example: apus device list --product lamp")
+            abstract: "List devices.",
+            discussion: """
+                Example: apus device list --product lamp --state attention
+                States: current, behind, updating, attention, unseen, unassigned, revoked.
+                """)
         @OptionGroup var access: ServerAccess
         @Option(help: "Only this product.") var product: String?
         @Option(help: "Only this owner's.") var owner: String?
+        @Option(help: "Only devices in this state.") var state: String?
+        @Option(help: "Only devices that report this version.") var version: String?
+        @Option(help: "Only online, offline, or silent (for a day) ones.") var presence: String?
+        @Option(help: "Only those with this text in thing, name or owner.") var search: String?
+        @Option(help: "Order: thing or last_seen; with - before it from the end.") var sort: String?
 
         func run(_ client: Client) async throws {
-            let query = [("product", product), ("owner", owner)]
-                .compactMap { name, value in value.map { "\(name)=\(Client.escaped($0))" } }.joined(separator: "&")
-            let data = try await client.send("GET", "/api/v1/devices" + (query.isEmpty ? "" : "?\(query)"))
-            try present(data, as: [String: [DeviceSummary]].self) { answer in
+            let filters = [
+                ("product", product), ("owner", owner), ("state", state), ("version", version), ("presence", presence),
+                ("q", search), ("sort", sort), ("limit", "1000"),
+            ].compactMap { name, value in value.map { "\(name)=\(Client.escaped($0))" } }.joined(separator: "&")
+            var all = FleetPage(devices: [], total: 0, next: nil)
+            repeat {
+                let cursor = all.next.map { "&cursor=\(Client.escaped($0))" } ?? ""
+                let data = try await client.send("GET", "/api/v1/devices?\(filters)\(cursor)")
+                let page = try JSONDecoder().decode(FleetPage.self, from: data)
+                all = FleetPage(devices: all.devices + page.devices, total: page.total, next: page.next)
+            } while all.next != nil
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            try present(try encoder.encode(all), as: FleetPage.self) { page in
                 Table.print(
-                    ["DEVICE", "PRODUCT", "HARDWARE", "OWNER", "VERSION", "UPDATE", "ONLINE", "LAST SEEN"],
-                    answer["devices", default: []].map { device in
+                    ["DEVICE", "PRODUCT", "HARDWARE", "OWNER", "VERSION", "STATE", "UPDATE", "ONLINE", "LAST SEEN"],
+                    page.devices.map { device in
                         [
                             device.thing, device.product ?? "-", device.hardware ?? "-", device.owner ?? "-",
-                            device.version ?? "-", DeviceCommand.text(device.update), device.connected ? "yes" : "no",
-                            Table.time(device.last_seen),
+                            device.version ?? "-", device.state.rawValue, DeviceCommand.text(device.update),
+                            device.connected ? "yes" : "no", Table.time(device.last_seen),
                         ]
                     })
             }
+        }
+    }
+
+    struct Update: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Order an update of one device, without asking its owner.",
+            discussion: "Example: apus device update lamp-1 1.0.5")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+        @Argument(help: "Version of an active release.") var version: String
+
+        func run(_ client: Client) async throws {
+            try await order("update", body: ["version": version], for: name, client)
+        }
+    }
+
+    struct Retry: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Order the version of the last update again, which did not succeed.",
+            discussion: "Example: apus device retry lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            try await order("retry", for: name, client)
+        }
+    }
+
+    struct Cancel: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take back the update that is on its way.", discussion: "Example: apus device cancel lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            try await order("cancel", for: name, client)
+        }
+    }
+
+    struct Remove: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a device with its history and log.", discussion: "Example: apus device remove lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            _ = try await client.send("DELETE", "/api/v1/devices/\(Client.escaped(name))")
+            Console.note("device \(name) is removed")
         }
     }
 
@@ -135,9 +214,7 @@ struct DeviceCommand: ParsableCommand {
         @Argument(help: "Thing name.") var name: String
 
         func run(_ client: Client) async throws {
-            let data = try await client.send(
-                "POST", "/api/v1/devices/\(Client.escaped(name))/revoke", body: .bytes(Data("{}".utf8)))
-            try present(data, as: DeviceSummary.self, DeviceCommand.show)
+            try await order("revoke", for: name, client)
         }
     }
 

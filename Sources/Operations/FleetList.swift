@@ -1,0 +1,190 @@
+import Foundation
+import GRDB
+package import Releases
+import Store
+
+//  The list of devices: filtered, sorted, in pages. Made for 100,000 rows, beside the writer.
+
+/// Which devices are listed, and in which order.
+package struct FleetQuery: Sendable {
+    /// Whether a device is connected.
+    package enum Presence: String, Sendable, CaseIterable {
+        case online, offline
+        /// Not connected, and not for a day.
+        case silent
+    }
+
+    /// What the list is sorted by.
+    package enum Order: String, Sendable, CaseIterable {
+        case thing, lastSeen = "last_seen"
+    }
+
+    package var product: String?
+    package var owner: String?
+    package var version: String?
+    package var state: FleetState?
+    package var presence: Presence?
+    /// A part of the thing's name, its given name or its owner; upper and lower case alike.
+    package var text: String?
+    package var order = Order.thing
+    package var isDescending = false
+    /// From 1 to 1000.
+    package var limit = 100
+    /// Where the page before ended.
+    package var cursor: String?
+
+    package init() {}
+}
+
+/// One page of the list.
+package struct FleetPage: Sendable, Codable {
+    package var devices: [DeviceSummary]
+    /// How many devices the filters match.
+    package var total: Int
+    /// The cursor of the next page; nil on the last.
+    package var next: String?
+
+    package init(devices: [DeviceSummary], total: Int, next: String?) {
+        self.devices = devices
+        self.total = total
+        self.next = next
+    }
+}
+
+extension Operations {
+    /// Milliseconds after which a device that is not connected counts as silent: a day.
+    private static let silence: Int64 = 24 * 3600 * 1000
+
+    /// One page of the devices that a query matches.
+    ///
+    /// - Throws: `.invalid` for a cursor that this list never gave.
+    package func fleet(_ query: FleetQuery) async throws -> FleetPage {
+        let now = Self.now()
+        return try await store.read { transaction in
+            let db = transaction.db
+            var filter = try Filter(query, transaction, now)
+            let total =
+                try Int.fetchOne(
+                    db, sql: "SELECT COUNT(*) FROM devices WHERE \(filter.sql)", arguments: filter.arguments) ?? 0
+            try filter.continueBehind(query)
+            let direction = query.isDescending ? "DESC" : "ASC"
+            let order =
+                query.order == .thing ? "thing \(direction)" : "COALESCE(last_seen, 0) \(direction), thing \(direction)"
+            let limit = min(max(query.limit, 1), 1000)
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT * FROM devices WHERE \(filter.sql) ORDER BY \(order) LIMIT \(limit + 1)",
+                arguments: filter.arguments)
+            let page = rows.prefix(limit)
+            return FleetPage(
+                devices: try page.map { try Self.summary($0, transaction) }, total: total,
+                next: rows.count > limit ? page.last.map { Self.cursor($0, query.order) } : nil)
+        }
+    }
+
+    private static func cursor(_ row: Row, _ order: FleetQuery.Order) -> String {
+        let seen: Int64? = row["last_seen"]
+        let text = "\(order.rawValue) \(seen ?? 0) \(row["thing"] as String)"
+        return Data(text.utf8).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+            .replacing("=", with: "")
+    }
+
+    /// The conditions of a query with their values.
+    private struct Filter {
+        var conditions = ["1"]
+        var arguments = StatementArguments()
+
+        var sql: String { conditions.joined(separator: " AND ") }
+
+        init(_ query: FleetQuery, _ transaction: Transaction, _ now: Int64) throws {
+            add("product = ?", query.product)
+            add("owner = ?", query.owner)
+            add("reported_version = ?", query.version)
+            if let text = query.text {
+                let pattern =
+                    "%" + text.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
+                    + "%"
+                conditions.append(
+                    "(thing LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR owner LIKE ? ESCAPE '\\')")
+                arguments += [pattern, pattern, pattern]
+            }
+            switch query.presence {
+            case .online: conditions.append("connected = 1")
+            case .offline: conditions.append("connected = 0")
+            case .silent:
+                conditions.append("connected = 0 AND last_seen < ?")
+                arguments += [now - Operations.silence]
+            case nil: break
+            }
+            if let state = query.state { try add(state, transaction) }
+        }
+
+        private mutating func add(_ condition: String, _ value: String?) {
+            guard let value else { return }
+            conditions.append(condition)
+            arguments += [value]
+        }
+
+        private mutating func add(_ state: FleetState, _ transaction: Transaction) throws {
+            func phases(_ isMeant: (UpdatePhase) -> Bool) -> String {
+                UpdatePhase.allCases.filter(isMeant).map { "'\($0.rawValue)'" }.joined(separator: ",")
+            }
+            let quiet = "(phase IS NULL OR phase IN (\(phases { $0.isEnd && !$0.isTrouble })))"
+            switch state {
+            case .revoked: conditions.append("revoked = 1")
+            case .updating: conditions.append("revoked = 0 AND phase IN (\(phases { !$0.isEnd }))")
+            case .attention: conditions.append("revoked = 0 AND phase IN (\(phases { $0.isTrouble }))")
+            case .unseen: conditions.append("revoked = 0 AND \(quiet) AND reported_version IS NULL")
+            case .behind, .current, .unassigned:
+                conditions.append("revoked = 0 AND \(quiet) AND reported_version IS NOT NULL")
+                try addCompared(state, transaction)
+            }
+        }
+
+        /// Versions have no order in SQL: which of those in the field are behind is found out first.
+        private mutating func addCompared(_ state: FleetState, _ transaction: Transaction) throws {
+            let groups = try Row.fetchAll(
+                transaction.db,
+                sql: """
+                    SELECT DISTINCT product, hardware, reported_version FROM devices
+                    WHERE reported_version IS NOT NULL
+                    """)
+            var newest: [[String?]: ReleaseVersion?] = [:]
+            var matches: [String] = []
+            for group in groups {
+                let key: [String?] = [group["product"], group["hardware"]]
+                let best = try newest[key] ?? Operations.newest(product: key[0], hardware: key[1], transaction)
+                newest[key] = .some(best)
+                let running: String = group["reported_version"]
+                guard FleetState.compared(running: running, newest: best) == state else { continue }
+                matches.append("(product IS ? AND hardware IS ? AND reported_version = ?)")
+                arguments += [key[0], key[1], running]
+                // SQLite takes 32,766 values; a fleet with more versions than this is no list that anybody reads.
+                if matches.count == 500 { break }
+            }
+            conditions.append(matches.isEmpty ? "0" : "(" + matches.joined(separator: " OR ") + ")")
+        }
+
+        mutating func continueBehind(_ query: FleetQuery) throws {
+            guard let text = query.cursor else { return }
+            let padded =
+                text.replacing("-", with: "+").replacing("_", with: "/")
+                + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
+            let parts = Data(base64Encoded: padded).map { String(decoding: $0, as: UTF8.self) }?
+                .split(separator: " ", maxSplits: 2).map(String.init)
+            guard let parts, parts.count == 3, parts[0] == query.order.rawValue, let seen = Int64(parts[1]) else {
+                throw Refusal(
+                    .invalid, "Unknown cursor", "the cursor is none that this list gave",
+                    advice: "Begin again without a cursor")
+            }
+            let sign = query.isDescending ? "<" : ">"
+            switch query.order {
+            case .thing:
+                conditions.append("thing \(sign) ?")
+                arguments += [parts[2]]
+            case .lastSeen:
+                conditions.append("(COALESCE(last_seen, 0), thing) \(sign) (?, ?)")
+                arguments += [seen, parts[2]]
+            }
+        }
+    }
+}

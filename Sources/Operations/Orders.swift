@@ -1,0 +1,73 @@
+import GRDB
+import Releases
+import Store
+
+//  What an operator orders for one device, without its owner.
+
+extension Operations {
+    /// Orders an update, in place of one that is on its way.
+    package func orderUpdate(_ version: String, of thing: String) async throws -> DeviceSummary {
+        let now = Self.now()
+        return try await store.perform { transaction in
+            try Self.orderUpdate(version, of: thing, transaction, now)
+            return try Self.device(thing, transaction)
+        }
+    }
+
+    /// Orders the version of the last update once more; it must have ended without success.
+    package func retryUpdate(of thing: String) async throws -> DeviceSummary {
+        let now = Self.now()
+        return try await store.perform { transaction in
+            let device = try Self.device(thing, transaction)
+            guard let update = device.update, let phase = UpdatePhase(rawValue: update.state), phase.needsReturn else {
+                throw Refusal(
+                    .conflict, "Nothing to retry", "device \(thing) has no update that ended without success",
+                    advice: "Order a version: apus device update \(thing) VERSION")
+            }
+            try Self.orderUpdate(update.version, of: thing, transaction, now)
+            return try Self.device(thing, transaction)
+        }
+    }
+
+    /// Takes back the update that is on its way.
+    package func cancelUpdate(of thing: String) async throws -> DeviceSummary {
+        let now = Self.now()
+        return try await store.perform { transaction in
+            _ = try Self.device(thing, transaction)
+            guard try Self.openUpdate(thing, transaction) != nil else {
+                throw Refusal(
+                    .conflict, "Nothing to cancel", "device \(thing) has no update on its way",
+                    advice: "See it: apus device show \(thing)")
+            }
+            try Self.feed(.cancelled(reason: "an operator took it back"), to: thing, transaction, now)
+            return try Self.device(thing, transaction)
+        }
+    }
+
+    /// Removes a device with its history and log, and closes its connection; its shadows stay, as AWS's do.
+    package func removeDevice(_ thing: String) async throws {
+        try await store.perform { transaction in
+            _ = try Self.device(thing, transaction)
+            let db = transaction.db
+            try db.execute(sql: "UPDATE users SET device_id = NULL WHERE device_id = ?", arguments: [thing])
+            try db.execute(sql: "DELETE FROM logs WHERE thing = ?", arguments: [thing])
+            try db.execute(sql: "DELETE FROM devices WHERE thing = ?", arguments: [thing])
+            transaction.afterCommit(.disconnect(thing: thing))
+        }
+    }
+
+    private static func orderUpdate(
+        _ version: String, of thing: String, _ transaction: Transaction, _ now: Int64
+    ) throws {
+        guard
+            let row = try Row.fetchOne(
+                transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
+        else {
+            throw Refusal(.notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
+        }
+        try check(version, for: row, transaction)
+        try transaction.db.execute(
+            sql: "UPDATE users SET firmware_version = ? WHERE device_id = ?", arguments: [version, thing])
+        try order(UserChange(firmwareVersion: .value(version), phraseType: .absent), from: row, transaction, now)
+    }
+}
