@@ -77,6 +77,9 @@ static const unsigned char owner_sprite_icons_mustache[] = {
 static const unsigned char owner_support_until_mustache[] = {
 #embed "assets/owner/support-until.mustache"
 };
+static const unsigned char openapi_json[] = {
+#embed "assets/openapi.json"
+};
 
 static const struct apus_asset apus_assets[] = {
     {"apus.css", apus_css, sizeof apus_css},
@@ -104,6 +107,7 @@ static const struct apus_asset apus_assets[] = {
     {"owner/sprite-brand.mustache", owner_sprite_brand_mustache, sizeof owner_sprite_brand_mustache},
     {"owner/sprite-icons.mustache", owner_sprite_icons_mustache, sizeof owner_sprite_icons_mustache},
     {"owner/support-until.mustache", owner_support_until_mustache, sizeof owner_support_until_mustache},
+    {"openapi.json", openapi_json, sizeof openapi_json},
 };
 
 const size_t apus_asset_count = sizeof apus_assets / sizeof apus_assets[0];

@@ -8,6 +8,7 @@ import NIOCore
 import Operations
 import Releases
 import Store
+import WebPages
 
 /// The operator's API under `/api/v1`: products, releases, devices, logs.
 struct MakerRoutes {
@@ -28,6 +29,11 @@ struct MakerRoutes {
     }
 
     func add(to group: RouterGroup<APIContext>) {
+        group.get("openapi.json") { _, _ in
+            var response = Response(status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: Assets.openAPI)))
+            response.headers[.contentType] = "application/json"
+            return response
+        }
         addProducts(to: group)
         addReleases(to: group)
         addDevices(to: group)

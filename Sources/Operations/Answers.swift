@@ -173,26 +173,29 @@ extension Operations {
             }
         }
         for offer in due {
-            if offer.answer == OfferAnswer.tonight.rawValue {
-                do {
-                    _ = try await updateDevice(
-                        offer.thing, of: offer.owner,
-                        UserChange(firmwareVersion: .value(offer.version), phraseType: .absent))
-                    continue
-                } catch let refusal as Refusal where refusal.kind == .rule {
-                    logger.notice(
-                        "an update for the night was refused",
-                        metadata: ["thing": "\(offer.thing)", "why": "\(refusal.detail)"])
-                }
+            try await wake(
+                offer.thing, offer.version, offer.owner, isTonight: offer.answer == OfferAnswer.tonight.rawValue)
+        }
+    }
+
+    private func wake(_ thing: String, _ version: String, _ owner: String, isTonight: Bool) async throws {
+        if isTonight {
+            do {
+                let change = UserChange(firmwareVersion: .value(version), phraseType: .absent)
+                _ = try await updateDevice(thing, of: owner, change)
+            } catch let refusal as Refusal where refusal.kind == .rule {
+                logger.notice(
+                    "an update for the night was refused", metadata: ["thing": "\(thing)", "why": "\(refusal.detail)"])
             }
-            try await store.perform { transaction in
-                try transaction.db.execute(
-                    sql: "UPDATE offers SET until = NULL, answer = NULL WHERE thing = ? AND version = ?",
-                    arguments: [offer.thing, offer.version])
-                try Self.emit(
-                    "offer", to: offer.owner, EventBody(device: offer.thing, version: offer.version, state: "offered"),
-                    transaction, now)
-            }
+        }
+        let now = Self.now()
+        try await store.perform { transaction in
+            try transaction.db.execute(
+                sql: "UPDATE offers SET until = NULL, answer = NULL WHERE thing = ? AND version = ? AND ended IS NULL",
+                arguments: [thing, version])
+            guard transaction.db.changesCount > 0 else { return }
+            try Self.emit(
+                "offer", to: owner, EventBody(device: thing, version: version, state: "offered"), transaction, now)
         }
     }
 }

@@ -51,7 +51,10 @@ extension Operations {
                 sql: "UPDATE devices SET reported_version = ? WHERE thing = ?", arguments: [running, thing])
         }
         try feed(.runs(version: running), to: thing, transaction, now)
-        if isNew { try offerNewest(to: device, running: running, transaction, now) }
+        if isNew {
+            try endOldOffers(of: thing, running: running, transaction, now)
+            try offerNewest(to: device, running: running, transaction, now)
+        }
     }
 
     private static func followSettings(

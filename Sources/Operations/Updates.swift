@@ -57,6 +57,18 @@ extension Operations {
             arguments: [state, now, thing, version])
     }
 
+    /// Ends the offers of versions that are no news any more, whichever way the device came to run what it runs.
+    static func endOldOffers(of thing: String, running: String, _ transaction: Transaction, _ now: Int64) throws {
+        let open = try String.fetchAll(
+            transaction.db, sql: "SELECT version FROM offers WHERE thing = ? AND ended IS NULL", arguments: [thing])
+        for text in open {
+            guard let version = ReleaseVersion(text), UpgradeRule.isNews(version, running: running) else {
+                try endOffer(thing, text, "superseded", transaction, now)
+                continue
+            }
+        }
+    }
+
     /// Offers the newest fitting release to a device whose version became known.
     static func offerNewest(to device: Row, running: String, _ transaction: Transaction, _ now: Int64) throws {
         guard let product: String = device["product"], let hardware: String = device["hardware"],

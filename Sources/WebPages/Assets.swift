@@ -24,6 +24,9 @@ package enum Assets {
         ("favicon.svg", "image/svg+xml"),
     ]
 
+    /// The OpenAPI 3.1 document of the operator's API.
+    package static var openAPI: [UInt8] { files["openapi.json"] ?? [] }
+
     /// Where a file is fetched: `/assets/apus.3f2a90c1.css`.
     static func url(_ file: String) -> String {
         "/assets/" + servedName(file, files[file] ?? [])

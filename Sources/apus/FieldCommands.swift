@@ -9,7 +9,8 @@ import Releases
 
 extension ServerCommand {
     /// Orders something for one device and shows what became of it.
-    fileprivate func order(_ what: String, body: [String: Any?] = [:], for thing: String, _ client: Client) async throws {
+    fileprivate func order(_ what: String, body: [String: Any?] = [:], for thing: String, _ client: Client) async throws
+    {
         let path = "/api/v1/devices/\(Client.escaped(thing))/\(what)"
         let data = try await client.send("POST", path, body: .bytes(Client.encode(body)))
         try present(data, as: DeviceSummary.self, DeviceCommand.show)

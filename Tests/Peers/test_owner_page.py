@@ -325,6 +325,18 @@ def test_install_is_a_form(field, thing):
         assert "Waiting for your device" in forms.get(path).text
 
 
+def test_an_offer_ends_when_the_version_runs_anyway(field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        field.publish("1.0.5")
+        forms = Forms(field)
+        path = f"/my/devices/{thing}"
+        assert "Update 1.0.5 is ready" in forms.get(path).text
+        puppet.runs("1.0.5")
+        assert "Your device is up to date" in forms.get(path).text
+
+
 def test_owners_cannot_see_each_other(field, thing):
     folder = field.add_device(thing)
     with Puppet(field.server, folder, thing) as puppet:

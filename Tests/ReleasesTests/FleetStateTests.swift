@@ -51,7 +51,8 @@ private let later = DeviceFacts.Offer(version: "1.0.5", until: 9, answer: .later
     arguments: [
         (facts(offer: open), .offered), (facts(offer: open, update: ended(.downloading)), .updating),
         (facts(update: ended(.failed)), .failed), (facts(update: ended(.failed, dismissed: true)), .current),
-        (facts(offer: later, update: ended(.failed)), .offered), (facts(offer: newer, update: ended(.failed)), .offered),
+        (facts(offer: later, update: ended(.failed)), .offered),
+        (facts(offer: newer, update: ended(.failed)), .offered),
         (facts(update: ended(.succeeded), running: "1.0.5"), .done),
         (facts(update: ended(.succeeded), running: "1.0.4"), .current), (facts(update: ended(.cancelled)), .current),
         (facts(running: nil), .unknown), (facts(newest: nil), .current),
