@@ -154,6 +154,7 @@ let package = Package(
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
         tests("Broker", ["ByteKit", "MQTTWire", "Broker"]),
+        tests("Accounts", ["Accounts"]),
         tests("Releases", ["Releases"]),
         tests("WebPages", ["WebPages", "Operations", "Releases"]),
         tests("ImageFormat", ["ByteKit", "ImageFormat"]),

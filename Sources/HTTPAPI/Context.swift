@@ -17,6 +17,9 @@ package struct APIContext: RequestContext {
         channel = source.channel
     }
 
+    /// The client's address, without its port.
+    var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
+
     /// The thing that the client's verified certificate names; nil without TLS or without a certificate.
     func certificateThing() async -> String? {
         guard let certificate = try? await channel.nioSSL_peerCertificate().get(),

@@ -62,7 +62,8 @@ struct OwnerPageRoutes {
     // MARK: Signing in and out
 
     private func signInPage(
-        _ request: Request, uid: String, next: String?, error: String?, status: HTTPResponse.Status = .ok
+        _ request: Request, uid: String, next: String?, error: OwnerPages.SignInError?,
+        status: HTTPResponse.Status = .ok
     ) -> Response {
         let fresh = PageSession.newFormSecret(request)
         let csrf = fresh.map { PageSession.token($0) } ?? PageSession.token(request)
@@ -75,16 +76,20 @@ struct OwnerPageRoutes {
 
     private func signIn(_ request: Request, _ context: APIContext) async throws -> Response {
         guard let form = try await PageSession.form(request) else {
-            return signInPage(request, uid: "", next: nil, error: "signInExpired", status: .forbidden)
+            return signInPage(request, uid: "", next: nil, error: .expired, status: .forbidden)
         }
         do {
-            let session = try await operations.signIn(uid: form["uid"] ?? "", password: form["password"] ?? "")
+            let session = try await operations.signIn(
+                uid: form["uid"] ?? "", password: form["password"] ?? "", from: context.address)
             var response = PageSession.redirect(PageSession.safePath(form["next"]))
             await PageSession.begin(session.secret, context, &response)
             return response
         } catch let refusal as Refusal where refusal.kind == .unauthenticated {
             return signInPage(
-                request, uid: form["uid"] ?? "", next: form["next"], error: "signInWrong", status: .unauthorized)
+                request, uid: form["uid"] ?? "", next: form["next"], error: .wrong, status: .unauthorized)
+        } catch let refusal as Refusal where refusal.kind == .tooMany {
+            return signInPage(
+                request, uid: form["uid"] ?? "", next: form["next"], error: .tooOften, status: .tooManyRequests)
         }
     }
 

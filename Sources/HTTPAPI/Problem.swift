@@ -28,6 +28,7 @@ extension Refusal {
         case .notFound: .notFound
         case .conflict: .conflict
         case .rule: .unprocessableContent
+        case .tooMany: .tooManyRequests
         case .tooLarge: .contentTooLarge
         case .storage: .internalServerError
         }

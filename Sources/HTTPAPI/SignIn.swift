@@ -91,7 +91,7 @@ struct SessionRoutes {
             if let link = body.link {
                 session = try await operations.redeem(link: link)
             } else if let uid = body.uid, let password = body.password {
-                session = try await operations.signIn(uid: uid, password: password)
+                session = try await operations.signIn(uid: uid, password: password, from: context.address)
             } else {
                 throw Refusal(.invalid, "Malformed body", "expected \"uid\" and \"password\", or \"link\"")
             }

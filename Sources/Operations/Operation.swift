@@ -7,7 +7,9 @@ package import BlobStore
 package import Identity
 package import Logging
 package import Store
+import Accounts
 import Foundation
+import Synchronization
 
 /// The product's operations over one store.
 package struct Operations: Sendable {
@@ -17,6 +19,12 @@ package struct Operations: Sendable {
     let authority: CertificateAuthority
     let settings: Settings
     let logger: Logger
+    /// Who guesses passwords; forgotten when the server restarts.
+    let signIns = SignIns()
+
+    final class SignIns: Sendable {
+        let value = Mutex(SignInGuard())
+    }
 
     /// What an installation may set.
     package struct Settings: Sendable {
@@ -64,6 +72,8 @@ package struct Refusal: Error, Equatable, Sendable {
         case conflict
         /// A rule of the product forbids it (422).
         case rule
+        /// Too often (429).
+        case tooMany
         /// Too many bytes (413).
         case tooLarge
         /// The disk or the store failed (500, 507).

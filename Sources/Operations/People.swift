@@ -2,6 +2,7 @@ package import Accounts
 import Foundation
 import GRDB
 import Store
+import Synchronization
 
 /// A credential that was just made; the secret is shown once.
 package struct NewCredential: Sendable {
@@ -89,17 +90,28 @@ extension Operations {
     // MARK: Sessions
 
     /// Signs in with a password and answers the session's secret.
-    package func signIn(uid: String, password: String) async throws -> NewCredential {
+    ///
+    /// - Throws: `.unauthenticated`, or `.tooMany` after ten wrong tries for this account from this address.
+    package func signIn(uid: String, password: String, from address: String) async throws -> NewCredential {
+        let key = "\(uid.prefix(64)) \(address)"
+        let pause = signIns.value.withLock { $0.pause(key, now: Self.now()) }
+        if let pause {
+            throw Refusal(
+                .tooMany, "Too many tries", "the next try is taken in \((pause + 999) / 1000) s",
+                advice: "Wait, or sign in by a link: apus user link NAME")
+        }
         let stored = try await store.perform { transaction in
             try String.fetchOne(transaction.db, sql: "SELECT password FROM users WHERE uid = ?", arguments: [uid])
         }
         // An unknown account costs the same work as a wrong password.
         let matches = await Passwords.matches(password, stored ?? Self.nobody(settings.passwordCost))
         guard matches, stored != nil else {
+            signIns.value.withLock { $0.failed(key, now: Self.now()) }
             throw Refusal(
                 .unauthenticated, "Sign-in failed", "account or password is wrong",
                 advice: "Try again, or ask for a sign-in link: apus user link NAME")
         }
+        signIns.value.withLock { $0.succeeded(key) }
         let now = Self.now()
         return try await store.perform { try Self.openSession(uid: uid, $0, now) }
     }

@@ -43,9 +43,18 @@ package struct OwnerPages: Sendable {
         var isProblem: Bool { self != .saved && self != .stopped }
     }
 
-    package func signIn(_ reader: Reader, uid: String, next: String, error: String?) -> String {
+    /// Why a sign-in did not work.
+    package enum SignInError: String, Sendable {
+        case wrong = "signInWrong"
+        case tooOften = "signInTooOften"
+        case expired = "signInExpired"
+    }
+
+    package func signIn(_ reader: Reader, uid: String, next: String, error: SignInError?) -> String {
         let words = reader.words
-        let view = SignInView(uid: uid, next: next, error: error.map { words($0) })
+        // A pause lasts as long as tries are remembered.
+        let pause = words.duration(15 * 60)
+        let view = SignInView(uid: uid, next: next, error: error.map { words($0.rawValue, ["duration": pause]) })
         return render("sign-in", reader, title: words("signIn"), view)
     }
 

@@ -390,6 +390,15 @@ def test_a_sign_in_leads_only_to_our_pages(field):
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
 
 
+def test_guessing_passwords_is_slowed_down(field):
+    name = "guess-" + field.owner
+    field.server.cli("user", "add", name, "--password", "correct horse")
+    url = field.server.url + "/app/session"
+    codes = [requests.post(url, json={"uid": name, "password": f"wrong {n}"}, timeout=20).status_code for n in range(11)]
+    assert codes == [401] * 10 + [429]
+    assert requests.post(url, json={"uid": name, "password": "correct horse"}, timeout=20).status_code == 429
+
+
 def test_headers(field):
     answer = Forms(field).get("/my")
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
