@@ -59,6 +59,20 @@ class Browser:
         self.process.terminate()
         self.process.wait(timeout=10)
 
+    # Tabs
+
+    def window(self):
+        return requests.get(self.session + "/window", timeout=30).json()["value"]
+
+    def open_tab(self):
+        return self.call("/window/new", {"type": "tab"})["handle"]
+
+    def switch(self, window):
+        self.call("/window", {"handle": window})
+
+    def close_tab(self):
+        requests.delete(self.session + "/window", timeout=30).raise_for_status()
+
     # Looking
 
     def look(self, width=390, dark=False, language="en-US"):

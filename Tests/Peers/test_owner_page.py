@@ -260,6 +260,47 @@ def test_every_page_is_accessible_narrow_and_light(browser, field, thing):
             puppet.__exit__()
 
 
+def test_without_events_the_page_polls(browser, field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        offered(field, thing)
+        sign_in(browser, field)
+        browser.cdp("Network.enable")
+        browser.cdp("Network.setBlockedURLs", urls=["*/app/listen*"])
+        try:
+            browser.go(page(field, thing))
+            press(browser, "install")
+            browser.wait_state("progress")
+            puppet.report(update={"version": "1.0.5", "state": "downloading", "percent": 33})
+            browser.wait_text(".ring", "33", 60)
+            puppet.runs("1.0.5")
+            browser.wait_state("done", 60)
+        finally:
+            browser.cdp("Network.setBlockedURLs", urls=[])
+
+
+def test_two_tabs_show_the_same(browser, field, thing):
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        offered(field, thing)
+        sign_in(browser, field)
+        browser.go(page(field, thing))
+        first = browser.window()
+        second = browser.open_tab()
+        browser.switch(second)
+        browser.go(page(field, thing))
+        press(browser, "install")
+        browser.wait_state("progress")
+        puppet.report(update={"version": "1.0.5", "state": "downloading", "percent": 71})
+        browser.wait_text(".ring", "71")
+        browser.close_tab()
+        browser.switch(first)
+        browser.wait_state("progress")
+        browser.wait_text(".ring", "71")
+
+
 def test_hostile_texts_stay_texts(browser, field, thing):
     folder = field.add_device(thing)
     with Puppet(field.server, folder, thing) as puppet:
