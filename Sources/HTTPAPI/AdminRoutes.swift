@@ -14,6 +14,11 @@ struct AdminRoutes {
         var password: String?
     }
 
+    private struct UserChange: Decodable {
+        var role: Role?
+        var password: String?
+    }
+
     private struct NewToken: Decodable {
         var label: String
         var role: Role?
@@ -35,6 +40,15 @@ struct AdminRoutes {
             let body = try await request.decode(NewUser.self)
             let user = try await operations.addUser(uid: body.uid, role: body.role ?? .owner, password: body.password)
             return Response.json(user, status: .created)
+        }
+        group.put("users/:uid") { request, context in
+            let body = try await request.decode(UserChange.self)
+            let uid = try context.segment("uid")
+            return Response.json(try await operations.changeUser(uid, role: body.role, password: body.password))
+        }
+        group.delete("users/:uid") { _, context in
+            try await operations.removeUser(try context.segment("uid"))
+            return Response(status: .noContent)
         }
         group.post("users/:uid/link") { _, context in
             let link = try await operations.makeLink(uid: try context.segment("uid"))

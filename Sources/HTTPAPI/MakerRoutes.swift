@@ -53,6 +53,15 @@ struct MakerRoutes {
             let change = try await request.decode(ProductChange.self)
             return Response.json(try await operations.changeProduct(try context.segment("slug"), change))
         }
+        group.delete("products/:slug") { _, context in
+            try await operations.removeProduct(try context.segment("slug"))
+            return Response(status: .noContent)
+        }
+        group.delete("products/:slug/hardware/:model") { _, context in
+            Response.json(
+                try await operations.removeHardware(
+                    try context.segment("model"), of: try context.segment("slug")))
+        }
         group.get("products/:slug") { _, context in
             Response.json(try await operations.product(try context.segment("slug")))
         }

@@ -42,11 +42,7 @@ extension Operations {
                 "\"\(uid)\" is no account name; expected 1 to 64 of a-z A-Z 0-9 . _ - @ +",
                 advice: "Choose another name")
         }
-        if let password, password.utf8.count < 8 {
-            throw Refusal(
-                .invalid, "Password too short", "the password has \(password.count) characters; expected at least 8",
-                advice: "Choose a longer one, or let the account sign in by a link: apus user add \(uid) --link")
-        }
+        if let password { try Self.checkPassword(password, of: uid) }
         var hash: String?
         if let password { hash = try await Passwords.hash(password, cost: settings.passwordCost) }
         let now = Self.now()
@@ -63,15 +59,31 @@ extension Operations {
         }
     }
 
+    static func checkPassword(_ password: String, of uid: String) throws {
+        guard password.utf8.count >= 8 else {
+            throw Refusal(
+                .invalid, "Password too short", "the password has \(password.count) characters; expected at least 8",
+                advice: "Choose a longer one, or let the account sign in by a link: apus user link \(uid)")
+        }
+    }
+
     /// All accounts, by name.
     package func users() async throws -> [UserSummary] {
-        try await store.perform { transaction in
-            try Row.fetchAll(transaction.db, sql: "SELECT * FROM users ORDER BY uid").map {
-                UserSummary(
-                    uid: $0["uid"], role: Role(rawValue: $0["role"]) ?? .owner, device_id: $0["device_id"],
-                    has_password: $0["password"] != nil, created: $0["created"])
-            }
+        try await store.read { transaction in
+            try Row.fetchAll(transaction.db, sql: "SELECT * FROM users ORDER BY uid").map(Self.userSummary)
         }
+    }
+
+    static func userSummary(_ uid: String, _ transaction: Transaction) throws -> UserSummary {
+        guard let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM users WHERE uid = ?", arguments: [uid])
+        else { throw Refusal(.notFound, "No such account", "there is no account \"\(uid)\"") }
+        return userSummary(row)
+    }
+
+    private static func userSummary(_ row: Row) -> UserSummary {
+        UserSummary(
+            uid: row["uid"], role: Role(rawValue: row["role"]) ?? .owner, device_id: row["device_id"],
+            has_password: row["password"] != nil, created: row["created"])
     }
 
     /// A one-use sign-in link's secret for an account.
@@ -239,7 +251,7 @@ extension Operations {
         "scrypt$\(cost)$AAAAAAAAAAAAAAAAAAAAAA==$" + Data(count: 32).base64EncodedString()
     }
 
-    private static func role(of uid: String, _ transaction: Transaction) throws -> Role {
+    static func role(of uid: String, _ transaction: Transaction) throws -> Role {
         guard
             let text = try String.fetchOne(
                 transaction.db, sql: "SELECT role FROM users WHERE uid = ?", arguments: [uid]),

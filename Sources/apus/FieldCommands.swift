@@ -309,7 +309,8 @@ extension DeviceCommand {
 
 struct UserCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "user", abstract: "Accounts of owners and staff.", subcommands: [Add.self, List.self, Link.self])
+        commandName: "user", abstract: "Accounts of owners and staff.",
+        subcommands: [Add.self, Set.self, List.self, Link.self, Remove.self])
 
     struct Add: ServerCommand {
         static let configuration = CommandConfiguration(
@@ -360,6 +361,37 @@ struct UserCommand: ParsableCommand {
                         ]
                     })
             }
+        }
+    }
+
+    struct Set: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change an account's role or password; a new password ends its sessions.",
+            discussion: "Example: apus user set ann --role operator")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Account name.") var name: String
+        @Option(help: "owner, operator or admin.") var role: Role?
+        @Flag(help: "Read a new password from standard input.") var passwordStdin = false
+
+        func run(_ client: Client) async throws {
+            let secret = passwordStdin ? readLine(strippingNewline: true) : nil
+            let data = try await client.send(
+                "PUT", "/api/v1/users/\(Client.escaped(name))",
+                body: .bytes(Client.encode(["role": role?.rawValue, "password": secret])))
+            try present(data, as: UserSummary.self) { Console.result("account \($0.uid): \($0.role.rawValue)") }
+        }
+    }
+
+    struct Remove: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove an account; its devices stay, without an owner.",
+            discussion: "Example: apus user remove ann")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Account name.") var name: String
+
+        func run(_ client: Client) async throws {
+            _ = try await client.send("DELETE", "/api/v1/users/\(Client.escaped(name))")
+            Console.note("account \(name) is removed")
         }
     }
 

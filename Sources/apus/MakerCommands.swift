@@ -38,7 +38,7 @@ extension ServerCommand {
 struct ProductCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "product", abstract: "Products and their hardware models.",
-        subcommands: [Add.self, Set.self, List.self])
+        subcommands: [Add.self, Set.self, List.self, Remove.self])
 
     struct Add: ServerCommand {
         static let configuration = CommandConfiguration(
@@ -62,6 +62,21 @@ struct ProductCommand: ParsableCommand {
             try present(data, as: ProductSummary.self) {
                 Console.result("Product \($0.slug) with hardware \($0.hardware.joined(separator: ", "))")
             }
+        }
+    }
+
+    struct Remove: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a product, or one of its hardware models, that nothing needs any more.",
+            discussion: "Example: apus product remove lamp --hardware esp32")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "The product's short name.") var slug: String
+        @Option(help: "Remove this hardware model only.") var hardware: String?
+
+        func run(_ client: Client) async throws {
+            let model = hardware.map { "/hardware/\(Client.escaped($0))" } ?? ""
+            _ = try await client.send("DELETE", "/api/v1/products/\(Client.escaped(slug))\(model)")
+            Console.note("\(hardware.map { "hardware model \($0) of " } ?? "")product \(slug) is removed")
         }
     }
 
