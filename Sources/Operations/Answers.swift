@@ -26,31 +26,40 @@ extension Operations {
     package func decide(
         _ decision: OfferDecision, _ version: String, for thing: String, of uid: String, timeZone: String?
     ) async throws {
-        try await noteTimeZone(timeZone, of: uid)
         let now = Self.now()
-        let isAsked = try await store.read { transaction in
-            try Self.isAsked(version, Self.owned(thing, by: uid, transaction), transaction)
-        }
-        guard isAsked else {
-            throw Refusal(
-                .conflict, "No such offer", "version \(version) is not offered for \"\(thing)\" any more",
-                advice: "Look at the device again")
-        }
-        if decision == .install {
-            _ = try await updateDevice(
-                thing, of: uid, UserChange(firmwareVersion: .value(version), phraseType: .absent))
-            return
-        }
         try await store.perform { transaction in
+            try Self.noteTimeZone(timeZone, of: uid, transaction)
             let device = try Self.owned(thing, by: uid, transaction)
-            try Self.check(version, for: device, transaction)
-            let zone = try String.fetchOne(
-                transaction.db, sql: "SELECT time_zone FROM users WHERE uid = ?", arguments: [uid])
-            let until = decision == .later ? now + Self.pause : Self.nextNight(after: now, zone: zone)
-            let answer: OfferAnswer = decision == .later ? .later : .tonight
-            try Self.reopenOffer(
-                thing, version, until: until, answer: answer, transaction, now)
+            guard try Self.facts(device, transaction).isAsked(about: version) else {
+                throw Refusal(
+                    .conflict, "No such offer", "version \(version) is not offered for \"\(thing)\" any more",
+                    advice: "Look at the device again")
+            }
+            switch decision {
+            case .install: try Self.install(version, on: device, transaction, now)
+            case .tonight:
+                let zone = try String.fetchOne(
+                    transaction.db, sql: "SELECT time_zone FROM users WHERE uid = ?", arguments: [uid])
+                let night = Self.nextNight(after: now, zone: zone)
+                try Self.postpone(version, for: device, until: night, .tonight, transaction, now)
+            case .later: try Self.postpone(version, for: device, until: now + Self.pause, .later, transaction, now)
+            }
         }
+    }
+
+    private static func install(
+        _ version: String, on device: Row, _ transaction: Transaction, _ now: Int64
+    ) throws {
+        let change = UserChange(firmwareVersion: .value(version), phraseType: .absent)
+        try wish(change, for: device, transaction, now)
+    }
+
+    private static func postpone(
+        _ version: String, for device: Row, until: Int64, _ answer: OfferAnswer, _ transaction: Transaction,
+        _ now: Int64
+    ) throws {
+        try check(version, for: device, transaction)
+        try reopenOffer(device["thing"], version, until: until, answer: answer, transaction, now)
     }
 
     /// Takes back an update that the device has not begun to install.
@@ -61,15 +70,26 @@ extension Operations {
         try await store.perform { transaction in
             _ = try Self.owned(thing, by: uid, transaction)
             guard let (_, update) = try Self.openUpdate(thing, transaction), update.version == version,
-                update.phase == .queued || update.phase == .downloading
+                update.phase.isRevocable
             else {
                 throw Refusal(
                     .conflict, "Too late", "the update of \"\(thing)\" to \(version) cannot be stopped any more",
                     advice: "Wait until it has ended")
             }
-            try Self.feed(.cancelled(reason: "the owner took it back"), to: thing, transaction, now)
-            try Self.reopenOffer(thing, version, until: nil, answer: nil, transaction, now)
+            try Self.takeBack(thing, "the owner took it back", transaction, now)
         }
+    }
+
+    /// Cancels the update on its way, and puts its version before the owner again where nothing else is offered.
+    static func takeBack(_ thing: String, _ why: String, _ transaction: Transaction, _ now: Int64) throws {
+        guard let (_, update) = try openUpdate(thing, transaction) else { return }
+        try feed(.cancelled(reason: why), to: thing, transaction, now)
+        let device = try deviceRow(thing, transaction)
+        let running: String? = device["reported_version"]
+        guard (device["owner"] as String?) != nil, try facts(device, transaction).offer == nil,
+            let version = ReleaseVersion(update.version), UpgradeRule.isNews(version, running: running)
+        else { return }
+        try reopenOffer(thing, update.version, until: nil, answer: nil, transaction, now)
     }
 
     /// Notes that the owner has seen how the last update ended.
@@ -99,16 +119,10 @@ extension Operations {
     }
 
     /// Keeps the owner's time zone, an IANA name as browsers give it; anything else changes nothing.
-    package func noteTimeZone(_ name: String?, of uid: String) async throws {
+    private static func noteTimeZone(_ name: String?, of uid: String, _ transaction: Transaction) throws {
         guard let name, name.utf8.count <= 64, name.contains("/") || name == "UTC", TimeZone(identifier: name) != nil
         else { return }
-        let known = try await store.read { transaction in
-            try String.fetchOne(transaction.db, sql: "SELECT time_zone FROM users WHERE uid = ?", arguments: [uid])
-        }
-        guard known != name else { return }
-        try await store.perform { transaction in
-            try transaction.db.execute(sql: "UPDATE users SET time_zone = ? WHERE uid = ?", arguments: [name, uid])
-        }
+        try transaction.db.execute(sql: "UPDATE users SET time_zone = ? WHERE uid = ?", arguments: [name, uid])
     }
 
     // MARK: Rows
@@ -120,14 +134,6 @@ extension Operations {
                 transaction.db, sql: "SELECT * FROM devices WHERE thing = ? AND owner = ?", arguments: [thing, uid])
         else { throw Refusal(.notFound, "No such device", "you have no device \"\(thing)\"") }
         return row
-    }
-
-    /// Whether the owner is being asked about `version`: by an open offer, or by the end of an update that did not work.
-    private static func isAsked(_ version: String, _ device: Row, _ transaction: Transaction) throws -> Bool {
-        let facts = try facts(device, transaction)
-        if let offer = facts.offer { return offer.version == version }
-        guard let update = facts.update, update.phase.isTrouble else { return false }
-        return update.version == version
     }
 
     /// Puts an offer (back) before the owner, at once or after `until`.
@@ -159,43 +165,31 @@ extension Operations {
     package func wakeOffers() async throws {
         let now = Self.now()
         let due = try await store.read { transaction in
-            try Row.fetchAll(
-                transaction.db,
-                sql: """
-                    SELECT o.thing, o.version, o.answer, d.owner FROM offers o JOIN devices d USING (thing)
-                    WHERE o.ended IS NULL AND o.until IS NOT NULL AND o.until <= ? AND d.owner IS NOT NULL LIMIT 1000
-                    """, arguments: [now]
-            ).map {
-                (
-                    thing: $0["thing"] as String, version: $0["version"] as String, answer: $0["answer"] as String?,
-                    owner: $0["owner"] as String
-                )
-            }
+            try String.fetchAll(
+                transaction.db, sql: "SELECT thing FROM offers WHERE ended IS NULL AND until <= ?", arguments: [now])
         }
-        for offer in due {
-            try await wake(
-                offer.thing, offer.version, offer.owner, isTonight: offer.answer == OfferAnswer.tonight.rawValue)
+        for thing in due {
+            try await store.perform { [logger] in try Self.wakeOffer(of: thing, $0, now, logger) }
         }
     }
 
-    private func wake(_ thing: String, _ version: String, _ owner: String, isTonight: Bool) async throws {
-        if isTonight {
+    private static func wakeOffer(
+        of thing: String, _ transaction: Transaction, _ now: Int64, _ logger: Logger
+    ) throws {
+        let device = try deviceRow(thing, transaction)
+        guard let offer = try facts(device, transaction).offer, let until = offer.until, until <= now else { return }
+        if offer.answer == .tonight {
             do {
-                let change = UserChange(firmwareVersion: .value(version), phraseType: .absent)
-                _ = try await updateDevice(thing, of: owner, change)
+                // The rule is asked before anything is written.
+                return try install(offer.version, on: device, transaction, now)
             } catch let refusal as Refusal where refusal.kind == .rule {
                 logger.notice(
                     "an update for the night was refused", metadata: ["thing": "\(thing)", "why": "\(refusal.detail)"])
             }
         }
-        let now = Self.now()
-        try await store.perform { transaction in
-            try transaction.db.execute(
-                sql: "UPDATE offers SET until = NULL, answer = NULL WHERE thing = ? AND version = ? AND ended IS NULL",
-                arguments: [thing, version])
-            guard transaction.db.changesCount > 0 else { return }
-            try Self.emit(
-                "offer", to: owner, EventBody(device: thing, version: version, state: "offered"), transaction, now)
-        }
+        try reopenOffer(thing, offer.version, until: nil, answer: nil, transaction, now)
+        guard let owner: String = device["owner"] else { return }
+        try emit(
+            "offer", to: owner, EventBody(device: thing, version: offer.version, state: "offered"), transaction, now)
     }
 }

@@ -3,15 +3,36 @@ package import Releases
 import Store
 
 extension Operations {
+    /// The row of a device that must exist.
+    static func deviceRow(_ thing: String, _ transaction: Transaction) throws -> Row {
+        guard
+            let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
+        else {
+            throw Refusal(
+                .notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
+        }
+        return row
+    }
+
+    /// The row of a device's newest update.
+    static func newestUpdate(of thing: String, _ transaction: Transaction) throws -> Row? {
+        try Row.fetchOne(
+            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1", arguments: [thing])
+    }
+
     /// Gathers what the cores need to judge one device.
     static func facts(_ device: Row, _ transaction: Transaction) throws -> DeviceFacts {
+        let thing: String = device["thing"]
+        return try facts(device, update: newestUpdate(of: thing, transaction), transaction)
+    }
+
+    /// The same where the newest update is at hand.
+    static func facts(_ device: Row, update: Row?, _ transaction: Transaction) throws -> DeviceFacts {
         let thing: String = device["thing"]
         let offer = try Row.fetchOne(
             transaction.db,
             sql: "SELECT version, until, answer FROM offers WHERE thing = ? AND ended IS NULL ORDER BY created DESC",
             arguments: [thing])
-        let update = try Row.fetchOne(
-            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1", arguments: [thing])
         return DeviceFacts(
             thing: thing, product: device["product"], hardware: device["hardware"], owner: device["owner"],
             running: device["reported_version"], isRevoked: device["revoked"], isConnected: device["connected"],
@@ -47,14 +68,7 @@ extension Operations {
     package func explain(_ thing: String) async throws -> Explanation {
         let now = Self.now()
         return try await store.read { transaction in
-            guard
-                let row = try Row.fetchOne(
-                    transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
-            else {
-                throw Refusal(
-                    .notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
-            }
-            return Explanation(try Self.facts(row, transaction), now: now)
+            Explanation(try Self.facts(Self.deviceRow(thing, transaction), transaction), now: now)
         }
     }
 }

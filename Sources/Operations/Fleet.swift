@@ -157,19 +157,12 @@ extension Operations {
     }
 
     static func device(_ thing: String, _ transaction: Transaction) throws -> DeviceSummary {
-        guard
-            let row = try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
-        else {
-            throw Refusal(
-                .notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
-        }
-        return try summary(row, transaction)
+        try summary(deviceRow(thing, transaction), transaction)
     }
 
     static func summary(_ row: Row, _ transaction: Transaction) throws -> DeviceSummary {
         let thing: String = row["thing"]
-        let update = try Row.fetchOne(
-            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1", arguments: [thing])
+        let update = try newestUpdate(of: thing, transaction)
         return DeviceSummary(
             thing: thing, product: row["product"], hardware: row["hardware"], owner: row["owner"],
             name: row["name"], version: row["reported_version"],

@@ -24,7 +24,7 @@ package struct FleetQuery: Sendable {
     package var version: String?
     package var state: FleetState?
     package var presence: Presence?
-    /// A part of the thing's name, its given name or its owner; upper and lower case alike.
+    /// A part of the thing's name, its given name or its owner, upper and lower case alike; or a code for support.
     package var text: String?
     package var order = Order.thing
     package var isDescending = false
@@ -104,8 +104,11 @@ extension Operations {
                     "%" + text.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
                     + "%"
                 conditions.append(
-                    "(thing LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR owner LIKE ? ESCAPE '\\')")
-                arguments += [pattern, pattern, pattern]
+                    """
+                    (thing LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR owner LIKE ? ESCAPE '\\'
+                        OR thing = (SELECT thing FROM updates WHERE id = ?))
+                    """)
+                arguments += [pattern, pattern, pattern, SupportCode.update(text)]
             }
             switch query.presence {
             case .online: conditions.append("connected = 1")
@@ -148,18 +151,19 @@ extension Operations {
                     SELECT DISTINCT product, hardware, reported_version FROM devices
                     WHERE reported_version IS NOT NULL
                     """)
-            var newest: [[String?]: ReleaseVersion?] = [:]
+            let models = Dictionary(grouping: groups) { [$0["product"] as String?, $0["hardware"] as String?] }
             var matches: [String] = []
-            for group in groups {
-                let key: [String?] = [group["product"], group["hardware"]]
-                let best = try newest[key] ?? Operations.newest(product: key[0], hardware: key[1], transaction)
-                newest[key] = .some(best)
-                let running: String = group["reported_version"]
-                guard FleetState.compared(running: running, newest: best) == state else { continue }
-                matches.append("(product IS ? AND hardware IS ? AND reported_version = ?)")
-                arguments += [key[0], key[1], running]
-                // SQLite takes 32,766 values; a fleet with more versions than this is no list that anybody reads.
-                if matches.count == 500 { break }
+            for (model, groups) in models {
+                let newest = try Operations.newest(product: model[0], hardware: model[1], transaction)
+                let versions = groups.map { $0["reported_version"] as String }.filter {
+                    FleetState.compared(running: $0, newest: newest) == state
+                }
+                guard !versions.isEmpty else { continue }
+                // One value, however many versions are in the field: a statement has a limit of values. The plus keeps SQLite
+                // from an index whose matches it would look up one by one: reading through all rows is faster here.
+                matches.append(
+                    "(+product IS ? AND hardware IS ? AND reported_version IN (SELECT value FROM json_each(?)))")
+                arguments += [model[0], model[1], String(decoding: try JSONEncoder().encode(versions), as: UTF8.self)]
             }
             conditions.append(matches.isEmpty ? "0" : "(" + matches.joined(separator: " OR ") + ")")
         }

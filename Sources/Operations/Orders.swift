@@ -33,13 +33,13 @@ extension Operations {
     package func cancelUpdate(of thing: String) async throws -> DeviceSummary {
         let now = Self.now()
         return try await store.perform { transaction in
-            _ = try Self.device(thing, transaction)
+            _ = try Self.deviceRow(thing, transaction)
             guard try Self.openUpdate(thing, transaction) != nil else {
                 throw Refusal(
                     .conflict, "Nothing to cancel", "device \(thing) has no update on its way",
                     advice: "See it: apus device show \(thing)")
             }
-            try Self.feed(.cancelled(reason: "an operator took it back"), to: thing, transaction, now)
+            try Self.takeBack(thing, "an operator took it back", transaction, now)
             return try Self.device(thing, transaction)
         }
     }
@@ -47,7 +47,7 @@ extension Operations {
     /// Removes a device with its history and log, and closes its connection; its shadows stay, as AWS's do.
     package func removeDevice(_ thing: String) async throws {
         try await store.perform { transaction in
-            _ = try Self.device(thing, transaction)
+            _ = try Self.deviceRow(thing, transaction)
             let db = transaction.db
             try db.execute(sql: "UPDATE users SET device_id = NULL WHERE device_id = ?", arguments: [thing])
             try db.execute(sql: "DELETE FROM logs WHERE thing = ?", arguments: [thing])
@@ -59,15 +59,7 @@ extension Operations {
     private static func orderUpdate(
         _ version: String, of thing: String, _ transaction: Transaction, _ now: Int64
     ) throws {
-        guard
-            let row = try Row.fetchOne(
-                transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [thing])
-        else {
-            throw Refusal(.notFound, "No such device", "there is no device \"\(thing)\"", advice: "apus device list")
-        }
-        try check(version, for: row, transaction)
-        try transaction.db.execute(
-            sql: "UPDATE users SET firmware_version = ? WHERE device_id = ?", arguments: [version, thing])
-        try order(UserChange(firmwareVersion: .value(version), phraseType: .absent), from: row, transaction, now)
+        let change = UserChange(firmwareVersion: .value(version), phraseType: .absent)
+        try wish(change, for: deviceRow(thing, transaction), transaction, now)
     }
 }

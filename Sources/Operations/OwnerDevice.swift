@@ -7,7 +7,7 @@ import Store
 
 /// One device as its owner sees it, in one snapshot of the store.
 package struct OwnerDevice: Sendable {
-    /// The offer that waits, or the version that did not work.
+    /// A version that the device may go to, or was on its way to.
     package struct Candidate: Sendable {
         package var version: String
         package var notes: String
@@ -166,27 +166,23 @@ extension Operations {
     }
 
     private static func ownerDevice(_ row: Row, _ transaction: Transaction) throws -> OwnerDevice {
-        let facts = try facts(row, transaction)
+        let newest = try newestUpdate(of: row["thing"], transaction)
+        let facts = try facts(row, update: newest, transaction)
         let face = try ProductFace.read(facts.product, transaction)
-        let update = try updateView(facts, transaction)
-        let runs = facts.running.map { update?.version == $0 && update?.phase == .succeeded } ?? false
         return OwnerDevice(
             facts: facts, standing: Standing.of(facts), name: row["name"], picture: face.picture,
             offSeconds: face.offSeconds, supportUntil: face.supportUntil,
             updateSeconds: try usualSeconds(facts.product, transaction) ?? face.minutes.map { $0 * 60 },
-            offer: try facts.offer.map { try candidate($0.version, facts, transaction) }, update: update,
+            offer: try facts.offer.map { try candidate($0.version, facts, transaction) },
+            update: try newest.map { try updateView($0, facts, transaction) },
             runningNotes: try facts.running.flatMap { try notes($0, facts, transaction) },
-            runningSince: runs ? update?.ended : try since(facts, transaction),
+            runningSince: try since(facts, transaction),
             settings: try settings(face.settings, facts.thing, transaction))
     }
 
     private static func updateView(
-        _ facts: DeviceFacts, _ transaction: Transaction
-    ) throws -> OwnerDevice.UpdateView? {
-        let row = try Row.fetchOne(
-            transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 1",
-            arguments: [facts.thing])
-        guard let row else { return nil }
+        _ row: Row, _ facts: DeviceFacts, _ transaction: Transaction
+    ) throws -> OwnerDevice.UpdateView {
         let steps = try Row.fetchAll(
             transaction.db, sql: "SELECT * FROM update_steps WHERE update_id = ? ORDER BY number",
             arguments: [row["id"] as Int64])

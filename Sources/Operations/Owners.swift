@@ -41,39 +41,40 @@ extension Operations {
     package func updateUser(_ uid: String, _ change: UserChange) async throws -> UserView {
         let now = Self.now()
         return try await store.perform { transaction in
-            var user = try Self.user(uid, transaction)
+            try Self.change("uid", uid, change, transaction)
+            let user = try Self.user(uid, transaction)
             let device = try user.deviceID.flatMap {
                 try Row.fetchOne(transaction.db, sql: "SELECT * FROM devices WHERE thing = ?", arguments: [$0])
             }
-            if case .value(let version) = change.firmwareVersion {
-                if let version, let device { try Self.check(version, for: device, transaction) }
-                user.firmwareVersion = version
-            }
-            if case .value(let phrase) = change.phraseType { user.phraseType = phrase }
-            try transaction.db.execute(
-                sql: "UPDATE users SET firmware_version = ?, phrase_type = ? WHERE uid = ?",
-                arguments: [user.firmwareVersion, user.phraseType, uid])
-            if let device { try Self.order(change, from: device, transaction, now) }
+            if let device { try Self.wish(change, for: device, transaction, now) }
             return user
         }
     }
 
     /// The same wishes for one of the user's devices, whichever it is.
     package func updateDevice(_ thing: String, of uid: String, _ change: UserChange) async throws -> DeviceSummary {
-        let primary = try await user(uid).deviceID
-        if primary == thing {
-            _ = try await updateUser(uid, change)
-            return try await device(thing)
-        }
         let now = Self.now()
         return try await store.perform { transaction in
-            guard
-                let device = try Row.fetchOne(
-                    transaction.db, sql: "SELECT * FROM devices WHERE thing = ? AND owner = ?", arguments: [thing, uid])
-            else { throw Refusal(.notFound, "No such device", "you have no device \"\(thing)\"") }
-            if case .value(let version?) = change.firmwareVersion { try Self.check(version, for: device, transaction) }
-            try Self.order(change, from: device, transaction, now)
+            try Self.wish(change, for: Self.owned(thing, by: uid, transaction), transaction, now)
             return try Self.device(thing, transaction)
+        }
+    }
+
+    /// Lets a device have what somebody wishes for it, if the one rule allows it; its owner's row says the same.
+    static func wish(_ change: UserChange, for device: Row, _ transaction: Transaction, _ now: Int64) throws {
+        if case .value(let version?) = change.firmwareVersion { try check(version, for: device, transaction) }
+        try Self.change("device_id", device["thing"], change, transaction)
+        try order(change, from: device, transaction, now)
+    }
+
+    /// Writes the wishes that `change` names into the rows of the users whose `column` is `key`.
+    private static func change(
+        _ column: String, _ key: String, _ change: UserChange, _ transaction: Transaction
+    ) throws {
+        for (name, field) in [("firmware_version", change.firmwareVersion), ("phrase_type", change.phraseType)] {
+            guard case .value(let value) = field else { continue }
+            try transaction.db.execute(
+                sql: "UPDATE users SET \(name) = ? WHERE \(column) = ?", arguments: [value, key])
         }
     }
 
@@ -81,14 +82,14 @@ extension Operations {
     ///
     /// Columns that the change does not name stay out: one from before the device, or from before it went further by
     /// another way, would be an unchecked order.
-    static func order(
+    private static func order(
         _ change: UserChange, from device: Row, _ transaction: Transaction, _ now: Int64
     ) throws {
         let thing: String = device["thing"]
         switch change.firmwareVersion {
         case .absent: break
         case .value(let version?): try beginUpdate(version, for: device, transaction, now)
-        case .value(nil): try feed(.cancelled(reason: "the owner took it back"), to: thing, transaction, now)
+        case .value(nil): try takeBack(thing, "the owner took it back", transaction, now)
         }
         guard let id = ShadowID(thing: thing, name: nil) else { return }
         if change.phraseType == .value(nil) {

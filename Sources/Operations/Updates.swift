@@ -61,11 +61,8 @@ extension Operations {
     static func endOldOffers(of thing: String, running: String, _ transaction: Transaction, _ now: Int64) throws {
         let open = try String.fetchAll(
             transaction.db, sql: "SELECT version FROM offers WHERE thing = ? AND ended IS NULL", arguments: [thing])
-        for text in open {
-            guard let version = ReleaseVersion(text), UpgradeRule.isNews(version, running: running) else {
-                try endOffer(thing, text, "superseded", transaction, now)
-                continue
-            }
+        for text in open where ReleaseVersion(text).map({ UpgradeRule.isNews($0, running: running) }) != true {
+            try endOffer(thing, text, "superseded", transaction, now)
         }
     }
 

@@ -79,7 +79,33 @@ package enum OfferAnswer: String, Sendable, Codable {
     case later
 }
 
+extension DeviceFacts {
+    /// Milliseconds without a connection after which a device is called offline: five minutes.
+    private static let patience: Int64 = 5 * 60 * 1000
+
+    /// Whether the device is away; not while it restarts with a new version, which takes its connection.
+    package func isOffline(now: Int64) -> Bool {
+        guard !isConnected else { return false }
+        if let phase = update?.phase, phase == .restarting || phase == .confirming { return false }
+        return lastSeen.map { now - $0 >= Self.patience } ?? true
+    }
+
+    /// Whether there is a release that the device should go to, offered or not.
+    package var isBehind: Bool {
+        newest.flatMap { ReleaseVersion($0) }.map { UpgradeRule.isNews($0, running: running) } ?? false
+    }
+
+    /// Whether the owner is being asked about `version`: by an open offer, or by the end of an update that did not work.
+    package func isAsked(about version: String) -> Bool {
+        if let offer { return offer.version == version }
+        return update.map { $0.phase.isTrouble && $0.version == version } ?? false
+    }
+}
+
 extension UpdatePhase {
+    /// Whether the update can be taken back: nothing was changed on the device yet.
+    package var isRevocable: Bool { self == .queued || self == .downloading }
+
     /// Whether the update ended in a way that somebody should look at.
     package var isTrouble: Bool {
         switch self {

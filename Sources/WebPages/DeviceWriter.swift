@@ -16,12 +16,7 @@ struct DeviceWriter {
         "/my/devices/" + (facts.thing.addingPercentEncoding(withAllowedCharacters: .urlHostAllowed) ?? "")
     }
 
-    /// Not heard of for five minutes, unless it is restarting with a new version.
-    var isOff: Bool {
-        guard !facts.isConnected else { return false }
-        if let phase = facts.update?.phase, phase == .restarting || phase == .confirming { return false }
-        return facts.lastSeen.map { now - $0 >= 5 * 60_000 } ?? true
-    }
+    var isOff: Bool { facts.isOffline(now: now) }
 
     /// The owner's four phases, and waiting.
     var phase: String {
@@ -63,7 +58,9 @@ struct DeviceWriter {
             row.chip =
                 isOff
                 ? .init(word: words("rowOffline"), tone: "", icon: "offline")
-                : .init(word: words("rowCurrent"), tone: "good", icon: "check")
+                : facts.isBehind
+                    ? .init(word: words("rowWorks"), tone: "good", icon: "check")
+                    : .init(word: words("rowCurrent"), tone: "good", icon: "check")
             row.meta = isOff ? facts.lastSeen.map(times.since) : running
         case .unknown: row.chip = .init(word: words("rowUnknown"), tone: "", icon: "clock")
         }
@@ -112,7 +109,7 @@ struct DeviceWriter {
             case "progress": words("progressTab")
             case "done": words("doneTab")
             case "failed": words(wentBack ? "failedTabBack" : "failedTabStill", version)
-            case "current": words(isOff ? "offlineTab" : "currentTab")
+            case "current": words(isOff ? "offlineTab" : facts.isBehind ? "rowWorks" : "currentTab")
             default: words("unknownTab")
             }
         return words("tabState", ["state": state, "name": name])
@@ -171,7 +168,7 @@ struct DeviceWriter {
         view.progress = DeviceView.Progress(
             version: update.version, attempt: "\(update.id).\(update.attempts)", phase: phase, percent: "\(percent)",
             word: phase == "download" ? nil : words("\(name.prefix(1).lowercased())\(name.dropFirst())Word"),
-            bytes: update.candidate.size.map(String.init), canStop: phase == "queued" || phase == "download",
+            bytes: update.candidate.size.map(String.init), canStop: update.phase.isRevocable,
             arcDownload: arc(1), arcCheck: arc(2), arcRestart: arc(3), arcConfirm: arc(4),
             steps: (1...4).map { progressStep($0, place, update) })
         noteOffline(&view, then: words(phase == "queued" ? "offlineStarts" : "offlineContinues"))
@@ -244,7 +241,8 @@ struct DeviceWriter {
 
     private func describeCurrent(_ view: inout DeviceView) {
         view.state = "current"
-        view.headline = words(isOff ? "offlineHeadline" : "currentHeadline")
+        // An offer that has expired is not asked again, but the page must not call an older version the newest.
+        view.headline = words(isOff ? "offlineHeadline" : facts.isBehind ? "worksHeadline" : "currentHeadline")
         let seen = facts.lastSeen.map(times.when)
         if isOff {
             view.lede = words("offlineSince", ["when": seen ?? ""])

@@ -59,7 +59,7 @@ package struct OwnerPages: Sendable {
     }
 
     package func setup(_ reader: Reader) -> String {
-        render("setup", reader, title: reader.words("signIn"), AccountView(account: ""))
+        render("setup", reader, title: reader.words("signIn"), ())
     }
 
     package func account(_ reader: Reader, uid: String) -> String {

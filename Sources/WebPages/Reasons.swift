@@ -29,18 +29,3 @@ package enum Reasons {
         return words(key, ["version": version])
     }
 }
-
-/// The code that an owner reads out to support: it names one update.
-package enum SupportCode {
-    private static let digits = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
-    /// Odd, so that multiplying by it modulo 2^30 can be undone: neighbours look different.
-    private static let factor: UInt64 = 0x1C8E_9F35
-    private static let mask: UInt64 = (1 << 30) - 1
-
-    /// "K7Q-2M9" of an update's number.
-    package static func text(_ update: Int64) -> String {
-        let value = (UInt64(bitPattern: update) &* factor) & mask
-        let letters = (0..<6).reversed().map { digits[Int((value >> (5 * UInt64($0))) & 31)] }
-        return String(letters[0..<3]) + "-" + String(letters[3...])
-    }
-}

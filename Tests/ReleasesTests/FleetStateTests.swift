@@ -74,3 +74,27 @@ private func why(_ facts: DeviceFacts, _ words: String) {
     #expect(explanation.decision.contains(words))
     #expect(explanation.rules.count == 9)
 }
+
+@Test("a device is offline after five minutes, and not while it restarts with a new version")
+func offline() {
+    var device = facts()
+    #expect(!device.isOffline(now: 1_000_000_000))
+    device.isConnected = false
+    device.lastSeen = 1000
+    #expect(!device.isOffline(now: 300_999))
+    #expect(device.isOffline(now: 301_000))
+    device.update = ended(.restarting)
+    #expect(!device.isOffline(now: 301_000))
+    device.update = ended(.downloading)
+    device.lastSeen = nil
+    #expect(device.isOffline(now: 0))
+}
+
+@Test("only the offered version, or the one that did not work, is asked about")
+func asked() {
+    #expect(facts(offer: newer, update: ended(.failed)).isAsked(about: "1.0.6"))
+    #expect(!facts(offer: newer, update: ended(.failed)).isAsked(about: "1.0.5"))
+    #expect(facts(update: ended(.failed)).isAsked(about: "1.0.5"))
+    #expect(!facts(update: ended(.succeeded)).isAsked(about: "1.0.5"))
+    #expect(!facts().isAsked(about: "1.0.5"))
+}

@@ -41,7 +41,7 @@ func headlines() {
     #expect(page(device(update: update(.rolledBack))).contains("Your device is back on 1.0.4 and works"))
     #expect(page(device(update: update(.timedOut))).contains("Your device still runs 1.0.4 and works"))
     #expect(page(device(running: "1.0.5", update: update(.succeeded))).contains("1.0.5 runs and works."))
-    #expect(page(device()).contains("Your device is up to date"))
+    #expect(page(device(running: "1.0.5")).contains("Your device is up to date"))
     #expect(page(device(running: nil)).contains("Your device was never connected"))
     #expect(page(device(), "de").contains("<html lang=\"de\">"))
 }
@@ -105,9 +105,9 @@ func reasons(_ reason: String, _ words: String) {
     #expect(Reasons.plain(reason, Words("en")).contains(words))
 }
 
-@Test("support codes differ for neighbours and never repeat")
-func supportCodes() {
-    let codes = (Int64(1)...5000).map(SupportCode.text)
-    #expect(Set(codes).count == codes.count)
-    #expect(codes.allSatisfy { $0.count == 7 })
+@Test("an older version is never called up to date, whether offered or not")
+func behind() {
+    #expect(page(device()).contains("Your device works"))
+    #expect(!page(device()).contains("Your device is up to date"))
+    #expect(page(device(running: "1.0.5")).contains("Your device is up to date"))
 }

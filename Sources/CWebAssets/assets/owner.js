@@ -45,7 +45,7 @@
       const answer = await fetch('/app/session', {
         method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ link }),
       });
-      if (answer.ok) return location.replace('/my');
+      if (answer.ok) return location.replace((await answer.json()).role === 'owner' ? '/my' : '/my/account');
       show(answer.status < 500 && answer.status !== 429 ? 'used' : 'trouble');
     } catch {
       show('trouble');
