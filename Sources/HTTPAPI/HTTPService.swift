@@ -67,7 +67,7 @@ package struct HTTPService: Sendable {
     }
 
     private func router() -> Router<APIContext> {
-        let router = Router(context: APIContext.self)
+        let router = Router(context: APIContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: ProblemMiddleware(isOwners: false))
         addHealth(to: router)
         ShadowRoutes(operations: operations, isDevelopment: configuration.isDevelopment).add(to: router)
@@ -78,6 +78,7 @@ package struct HTTPService: Sendable {
             .add(middleware: RoleMiddleware(needed: .owner))
         OwnerRoutes(operations: operations, hub: hub).add(to: signedIn)
 
+        AssetRoutes().add(to: router)
         OwnerPageRoutes(operations: operations).add(to: router)
 
         let makers = router.group("api/v1").add(middleware: CallerMiddleware(operations: operations))

@@ -11,10 +11,6 @@ struct OwnerPageRoutes {
     let pages = OwnerPages()
 
     func add(to router: Router<APIContext>) {
-        router.get("assets/:name") { request, context in try asset(request, try context.segment("name")) }
-        router.get("manifest.webmanifest") { _, _ in
-            PageSession.harden(HTTPService.text(OwnerPages.manifest, contentType: "application/manifest+json"))
-        }
         router.get("setup") { request, _ in PageSession.html(pages.setup(reader(request))) }
         router.get("my/sign-in") { request, _ in signInPage(request, uid: "", next: request.query("next"), error: nil) }
         router.post("my/sign-in") { request, context in try await signIn(request, context) }
@@ -43,20 +39,6 @@ struct OwnerPageRoutes {
         _ request: Request, _ message: OwnerPages.Message, status: HTTPResponse.Status
     ) -> Response {
         PageSession.html(pages.message(reader(request), message), status: status)
-    }
-
-    // MARK: Files
-
-    private func asset(_ request: Request, _ name: String) throws -> Response {
-        guard let asset = Assets.served[name] else { return Response(status: .notFound) }
-        let packed = (request.headers[.acceptEncoding] ?? "").contains("gzip") ? asset.gzip : nil
-        var response = Response(
-            status: .ok, body: ResponseBody(byteBuffer: ByteBuffer(bytes: packed ?? asset.bytes)))
-        response.headers[.contentType] = asset.contentType
-        response.headers[.cacheControl] = "public, max-age=31536000, immutable"
-        response.headers[.vary] = "Accept-Encoding"
-        if packed != nil { response.headers[.contentEncoding] = "gzip" }
-        return PageSession.harden(response)
     }
 
     // MARK: Signing in and out
@@ -108,7 +90,7 @@ struct OwnerPageRoutes {
         do {
             guard let secret = request.cookies[Credential.cookie]?.value,
                 let caller = try await operations.caller(secret: secret)
-            else { return PageSession.redirect("/my/sign-in?next=\(request.uri.path)") }
+            else { return PageSession.redirect("/my/sign-in?next=\(PageSession.safePath(request.uri.path))") }
             guard let uid = caller.uid else { return message(request, .refused, status: .forbidden) }
             return try await body(uid)
         } catch {

@@ -39,11 +39,7 @@ enum PageSession {
 
     /// Reads a form, whose token must be this browser's; nil where it is not, or where another site sent it.
     static func form(_ request: Request) async throws -> [String: String]? {
-        if let origin = request.headers[.origin] {
-            guard let host = request.head.authority, origin == "http://\(host)" || origin == "https://\(host)" else {
-                return nil
-            }
-        }
+        guard Credential.isOwn(request, needsOrigin: false) else { return nil }
         let fields = Self.fields(String(decoding: try await request.bodyBytes(limit: 16 << 10), as: UTF8.self))
         guard secret(request) != nil, fields["csrf"] == token(request) else { return nil }
         return fields

@@ -56,16 +56,19 @@ enum Credential {
         }
         guard let value = request.cookies[cookie]?.value else { return nil }
         let changes = request.method != .get && request.method != .head
-        if changes || request.headers[.origin] != nil {
-            guard let origin = request.headers[.origin], let host = request.head.authority,
-                origin == "http://\(host)" || origin == "https://\(host)"
-            else {
-                throw Refusal(
-                    .forbidden, "Foreign origin", "a session cookie is only taken from the server's own pages",
-                    advice: "Programs send Authorization: Bearer instead")
-            }
+        guard isOwn(request, needsOrigin: changes) else {
+            throw Refusal(
+                .forbidden, "Foreign origin", "a session cookie is only taken from the server's own pages",
+                advice: "Programs send Authorization: Bearer instead")
         }
         return value
+    }
+
+    /// Whether a request comes from the server's own pages, as far as its `Origin` tells; one without may be asked to have it.
+    static func isOwn(_ request: Request, needsOrigin: Bool) -> Bool {
+        guard let origin = request.headers[.origin] else { return !needsOrigin }
+        guard let host = request.head.authority else { return false }
+        return origin == "http://\(host)" || origin == "https://\(host)"
     }
 }
 
