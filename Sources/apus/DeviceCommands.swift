@@ -7,17 +7,20 @@ import NIOCore
 import Operations
 import Releases
 
-extension ServerCommand {
-    /// Orders something for one device and shows what became of it.
-    fileprivate func order(_ what: String, body: [String: Any?] = [:], for thing: String, _ client: Client) async throws
-    {
-        let path = "/api/v1/devices/\(Client.escaped(thing))/\(what)"
-        let data = try await client.send("POST", path, body: .bytes(Client.encode(body)))
+/// A command that orders one thing of a device and shows what became of it.
+protocol DeviceOrder: ServerCommand {
+    /// The last segment of the path.
+    static var order: String { get }
+    var name: String { get }
+}
+
+extension DeviceOrder {
+    func run(_ client: Client) async throws {
+        let path = "/api/v1/devices/\(Client.escaped(name))/\(Self.order)"
+        let data = try await client.send("POST", path, body: .bytes(Data("{}".utf8)))
         try present(data, as: DeviceSummary.self, DeviceCommand.show)
     }
 }
-
-// MARK: - Devices
 
 struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -139,31 +142,38 @@ struct DeviceCommand: ParsableCommand {
         @Argument(help: "Version of an active release.") var version: String
 
         func run(_ client: Client) async throws {
-            try await order("update", body: ["version": version], for: name, client)
+            let data = try await client.send(
+                "POST", "/api/v1/devices/\(Client.escaped(name))/update",
+                body: .bytes(Client.encode(["version": version])))
+            try present(data, as: DeviceSummary.self, DeviceCommand.show)
         }
     }
 
-    struct Retry: ServerCommand {
+    struct Retry: DeviceOrder {
         static let configuration = CommandConfiguration(
             abstract: "Order the version of the last update again, which did not succeed.",
             discussion: "Example: apus device retry lamp-1")
+        static let order = "retry"
         @OptionGroup var access: ServerAccess
         @Argument(help: "Thing name.") var name: String
-
-        func run(_ client: Client) async throws {
-            try await order("retry", for: name, client)
-        }
     }
 
-    struct Cancel: ServerCommand {
+    struct Cancel: DeviceOrder {
         static let configuration = CommandConfiguration(
-            abstract: "Take back the update that is on its way.", discussion: "Example: apus device cancel lamp-1")
+            abstract: "Take back the update that is on its way.",
+            discussion: "Example: apus device cancel lamp-1")
+        static let order = "cancel"
         @OptionGroup var access: ServerAccess
         @Argument(help: "Thing name.") var name: String
+    }
 
-        func run(_ client: Client) async throws {
-            try await order("cancel", for: name, client)
-        }
+    struct Revoke: DeviceOrder {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a device's rights back and close its connection.",
+            discussion: "Example: apus device revoke lamp-1")
+        static let order = "revoke"
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
     }
 
     struct Remove: ServerCommand {
@@ -204,18 +214,6 @@ struct DeviceCommand: ParsableCommand {
                 Table.print(
                     ["RULE", "INPUT", "VERDICT"], explanation.rules.map { [$0.name, $0.input, $0.verdict.rawValue] })
             }
-        }
-    }
-
-    struct Revoke: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Take a device's rights back and close its connection.",
-            discussion: "Example: apus device revoke lamp-1")
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "Thing name.") var name: String
-
-        func run(_ client: Client) async throws {
-            try await order("revoke", for: name, client)
         }
     }
 
@@ -301,177 +299,6 @@ extension DeviceCommand {
             Console.result(
                 "\(Table.time(line.received))  \(line.level.padding(toLength: 5, withPad: " ", startingAt: 0))  \(line.line)"
             )
-        }
-    }
-}
-
-// MARK: - Accounts and tokens
-
-struct UserCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "user", abstract: "Accounts of owners and staff.",
-        subcommands: [Add.self, Set.self, List.self, Link.self, Remove.self])
-
-    struct Add: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Add an account.",
-            discussion: """
-                The password is read from standard input with --password-stdin; with --link the account signs in by a \
-                one-use link instead.
-
-                Example: apus user add ann --link
-                """)
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "Account name.") var name: String
-        @Option(help: "owner, operator or admin.") var role: Role = .owner
-        @Option(
-            help: "Password, at least 8 characters (visible to other users of this machine: prefer --password-stdin).")
-        var password: String?
-        @Flag(help: "Read the password from standard input.") var passwordStdin = false
-        @Flag(help: "Print a one-use sign-in link.") var link = false
-
-        func run(_ client: Client) async throws {
-            let secret = passwordStdin ? readLine(strippingNewline: true) : password
-            let data = try await client.send(
-                "POST", "/api/v1/users",
-                body: .bytes(Client.encode(["uid": name, "role": role.rawValue, "password": secret])))
-            guard link || secret == nil else {
-                return try present(data, as: UserSummary.self) {
-                    Console.result("Account \($0.uid), \($0.role.rawValue)")
-                }
-            }
-            try await UserCommand.printLink(of: name, client, asJSON: access.json)
-        }
-    }
-
-    struct List: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "List the accounts.", discussion: "Example: apus user list")
-        @OptionGroup var access: ServerAccess
-
-        func run(_ client: Client) async throws {
-            let data = try await client.send("GET", "/api/v1/users")
-            try present(data, as: [String: [UserSummary]].self) { answer in
-                Table.print(
-                    ["ACCOUNT", "ROLE", "DEVICE", "PASSWORD", "CREATED"],
-                    answer["users", default: []].map {
-                        [
-                            $0.uid, $0.role.rawValue, $0.device_id ?? "-", $0.has_password ? "yes" : "no",
-                            Table.time($0.created),
-                        ]
-                    })
-            }
-        }
-    }
-
-    struct Set: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Change an account's role or password; a new password ends its sessions.",
-            discussion: "Example: apus user set ann --role operator")
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "Account name.") var name: String
-        @Option(help: "owner, operator or admin.") var role: Role?
-        @Flag(help: "Read a new password from standard input.") var passwordStdin = false
-
-        func run(_ client: Client) async throws {
-            let secret = passwordStdin ? readLine(strippingNewline: true) : nil
-            let data = try await client.send(
-                "PUT", "/api/v1/users/\(Client.escaped(name))",
-                body: .bytes(Client.encode(["role": role?.rawValue, "password": secret])))
-            try present(data, as: UserSummary.self) { Console.result("account \($0.uid): \($0.role.rawValue)") }
-        }
-    }
-
-    struct Remove: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Remove an account; its devices stay, without an owner.",
-            discussion: "Example: apus user remove ann")
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "Account name.") var name: String
-
-        func run(_ client: Client) async throws {
-            _ = try await client.send("DELETE", "/api/v1/users/\(Client.escaped(name))")
-            Console.note("account \(name) is removed")
-        }
-    }
-
-    struct Link: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Print a new one-use sign-in link of an account.", discussion: "Example: apus user link ann")
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "Account name.") var name: String
-
-        func run(_ client: Client) async throws {
-            try await UserCommand.printLink(of: name, client, asJSON: access.json)
-        }
-    }
-
-    private struct Secret: Decodable {
-        var link: String
-    }
-
-    fileprivate static func printLink(of name: String, _ client: Client, asJSON: Bool) async throws {
-        let data = try await client.send(
-            "POST", "/api/v1/users/\(Client.escaped(name))/link", body: .bytes(Data("{}".utf8)))
-        if asJSON { return Console.result(String(decoding: data, as: UTF8.self)) }
-        Console.result(try JSONDecoder().decode(Secret.self, from: data).link)
-        Console.note("The link signs \(name) in once, within a day.")
-    }
-}
-
-extension Role: ExpressibleByArgument {}
-
-struct TokenCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Tokens for programs.", subcommands: [Create.self, List.self, Revoke.self])
-
-    private struct Secret: Decodable {
-        var token: String
-    }
-
-    struct Create: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Make a token; it is shown only now.",
-            discussion: "Example: apus token create build-server --role operator")
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "What it is for.") var label: String
-        @Option(help: "owner, operator or admin.") var role: Role = .operator
-        @Option(help: "The account it acts for.") var user: String?
-
-        func run(_ client: Client) async throws {
-            let data = try await client.send(
-                "POST", "/api/v1/tokens",
-                body: .bytes(Client.encode(["label": label, "role": role.rawValue, "uid": user])))
-            try present(data, as: Secret.self) { Console.result($0.token) }
-        }
-    }
-
-    struct List: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "List the tokens.", discussion: "Example: apus token list")
-        @OptionGroup var access: ServerAccess
-
-        func run(_ client: Client) async throws {
-            let data = try await client.send("GET", "/api/v1/tokens")
-            try present(data, as: [String: [TokenSummary]].self) { answer in
-                Table.print(
-                    ["TOKEN", "ROLE", "ACCOUNT", "CREATED"],
-                    answer["tokens", default: []].map {
-                        [$0.label, $0.role.rawValue, $0.uid ?? "-", Table.time($0.created)]
-                    })
-            }
-        }
-    }
-
-    struct Revoke: ServerCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Take a token back.", discussion: "Example: apus token revoke build-server")
-        @OptionGroup var access: ServerAccess
-        @Argument(help: "What it is for.") var label: String
-
-        func run(_ client: Client) async throws {
-            _ = try await client.send("DELETE", "/api/v1/tokens/\(Client.escaped(label))")
-            Console.result(access.json ? "{}" : "Token \(label) is not valid any more")
         }
     }
 }
