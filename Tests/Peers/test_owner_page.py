@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from agent import Puppet
+from agent import Listener, Puppet
 from apus_server import Server, wait_until
 from browser import ENTER, TAB, Browser
 from field import EXITS, Field, program
@@ -36,6 +36,26 @@ def field(server, tmp_path):
     field = Field(server, tmp_path)
     yield field
     field.close()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A field on a server of one test's own, to be stopped and changed at will."""
+    server = Server(tmp_path / "data").start()
+    field = Field(server, tmp_path)
+    yield field
+    field.close()
+    if server.runs:
+        server.stop()
+
+
+def change(field, *statement):
+    """Changes a row while the server is stopped."""
+    field.server.stop()
+    with sqlite3.connect(field.server.data / "apus.sqlite") as db:
+        rows = db.execute(*statement).fetchall()
+    field.server.start()
+    return rows
 
 
 def sign_in(browser, field, owner=None, **look):
@@ -106,23 +126,17 @@ def test_install_progress_reload_done(browser, field, thing):
     agent.stop()
 
 
-def test_the_server_restarts_in_the_middle(browser, tmp_path, thing):
-    server = Server(tmp_path / "data").start()
-    field = Field(server, tmp_path)
-    try:
-        field.agent(thing, speed=100_000).start()
-        field.wait_version(thing, "1.0.4")
-        offered(field, thing)
-        sign_in(browser, field)
-        browser.go(page(field, thing))
-        press(browser, "install")
-        wait_until(lambda: browser.js("return document.querySelector('#state').dataset.phase") == "download", 20, "a start")
-        server.kill()
-        server.start()
-        browser.wait_state("done", 60)
-    finally:
-        field.close()
-        server.stop()
+def test_the_server_restarts_in_the_middle(browser, own, thing):
+    own.agent(thing, speed=100_000).start()
+    own.wait_version(thing, "1.0.4")
+    offered(own, thing)
+    sign_in(browser, own)
+    browser.go(page(own, thing))
+    press(browser, "install")
+    wait_until(lambda: browser.js("return document.querySelector('#state').dataset.phase") == "download", 20, "a start")
+    own.server.kill()
+    own.server.start()
+    browser.wait_state("done", 60)
 
 
 def test_a_failed_update_says_what_still_works(browser, field, thing):
@@ -135,7 +149,9 @@ def test_a_failed_update_says_what_still_works(browser, field, thing):
     browser.wait_state("failed", 60)
     assert browser.text("h1").replace("\xa0", " ") == "Your device is back on 1.0.4 and works"
     assert "did not start properly" in browser.text("main")
-    assert re.search(r"[0-9A-Z]{3}-[0-9A-Z]{3}", browser.text(".support"))
+    code = re.search(r"[0-9A-Z]{3}-[0-9A-Z]{3}", browser.text(".support"))[0]
+    found = field.server.cli_json("device", "list", "--search", code)["devices"]
+    assert [device["thing"] for device in found] == [thing], "support cannot use the code"
     press(browser, "later")
     browser.wait_state("offer")
     assert "We ask you again on" in browser.text("main")
@@ -172,57 +188,142 @@ def test_keyboard_only(browser, field, thing):
         browser.wait_state("current")
 
 
-def test_tonight_and_later_are_kept_and_carried_out(browser, tmp_path, thing):
-    server = Server(tmp_path / "data").start()
-    field = Field(server, tmp_path)
-    try:
-        folder = field.add_device(thing)
-        with Puppet(server, folder, thing) as puppet:
-            puppet.runs("1.0.4")
+def test_tonight_is_kept_and_carried_out(browser, own, thing):
+    with Puppet(own.server, own.add_device(thing), thing) as puppet:
+        puppet.runs("1.0.4")
+    offered(own, thing)
+    sign_in(browser, own)
+    browser.cdp("Emulation.setTimezoneOverride", timezoneId="Asia/Tokyo")
+    browser.go(page(own, thing))
+    press(browser, "tonight")
+    browser.cdp("Emulation.setTimezoneOverride", timezoneId="")
+    browser.wait_text("main", "We install it tonight")
+    ((until,),) = change(own, "SELECT until FROM offers")
+    assert 0 < until / 1000 - time.time() <= 24 * 3600
+    assert time.gmtime(until / 1000)[3:6] == (17, 0, 0), "02:00 in Tokyo is 17:00 UTC"
+    assert own.update(thing) == {}
+    change(own, "UPDATE offers SET until = 1")
+    wait_until(lambda: own.update(thing).get("state") == "queued", 25, "the update of the night")
+    assert own.desired_version(thing) == "1.0.5"
+
+
+def test_later_asks_again(own, thing):
+    with Puppet(own.server, own.add_device(thing), thing) as puppet:
+        puppet.runs("1.0.4")
+    own.publish("1.0.5")
+    forms = Forms(own)
+    path = f"/my/devices/{thing}"
+    forms.post(path, do="later", version="1.0.5")
+    assert "We ask you again on" in forms.get(path).text
+    ((until,),) = change(own, "SELECT until FROM offers")
+    assert abs(until / 1000 - time.time() - 3 * 24 * 3600) < 120
+    change(own, "UPDATE offers SET until = 1")
+    events = Listener(own.server, own.session)
+    with events:
+        events.wait("offer", 25, device=thing, version="1.0.5")
+    assert "We ask you again on" not in forms.get(path).text
+    assert own.update(thing) == {}
+
+
+def test_an_expired_offer_does_not_make_an_old_version_new(own, thing):
+    with Puppet(own.server, own.add_device(thing), thing) as puppet:
+        puppet.runs("1.0.4")
+    own.publish("1.0.5")
+    change(own, "UPDATE offers SET state = 'expired', ended = 1")
+    text = Forms(own).get(f"/my/devices/{thing}").text
+    assert "Your device works" in text and "up to date" not in text
+
+
+def test_offline_says_since_when_and_keeps_the_offer(browser, own, thing):
+    with Puppet(own.server, own.add_device(thing), thing) as puppet:
+        puppet.runs("1.0.4")
+    offered(own, thing)
+    sign_in(browser, own)
+    change(own, "UPDATE devices SET last_seen = last_seen - 1500000")
+    browser.go(page(own, thing))
+    assert "Your device is offline" in browser.text("main")
+    assert "25 min ago" in browser.text("main")
+    assert "kept for you" in browser.text("main")
+    press(browser, "install")
+    browser.wait_state("progress")
+    assert "starts as soon as the device is back" in browser.text("main")
+    press(browser, "stop")
+    browser.wait_state("offer")
+    assert "Nothing has changed" in browser.text("main")
+
+
+def test_a_setting_waits_for_the_device(browser, field, thing):
+    field.server.cli("product", "set", field.product, "--phrase-label", "Greeting", "--phrase", "tokyo", "--phrase", "hakata")
+    with Puppet(field.server, field.add_device(thing), thing) as puppet:
+        puppet.report(config={"firmware_version": "1.0.4", "phrase_type": "tokyo"})
+        sign_in(browser, field)
+        browser.go(page(field, thing))
+        assert "Waiting for your device" not in browser.text("main")
+        browser.js("document.querySelector('select[name=phrase_type]').value = 'hakata'")
+        press(browser, "setting")
+        browser.wait_text("main", "Waiting for your device")
+        assert field.shadow(thing)["state"]["delta"] == {"config": {"phrase_type": "hakata"}}
+        puppet.report(config={"phrase_type": "hakata"})
+        wait_until(lambda: "Waiting for your device" not in browser.text("main"), 20, "the setting to arrive")
+        assert browser.js("return document.querySelector('select[name=phrase_type]').value") == "hakata"
+
+
+def test_progress_arrives_as_events_in_place(browser, field, thing):
+    """A percentage comes as an event and changes the page as it stands: the page cannot be fetched, and the focus stays."""
+    with Puppet(field.server, field.add_device(thing), thing) as puppet:
+        puppet.runs("1.0.4")
         offered(field, thing)
         sign_in(browser, field)
         browser.go(page(field, thing))
-        press(browser, "tonight")
-        browser.wait_text("main", "We install it tonight")
-        server.stop()
-        with sqlite3.connect(tmp_path / "data" / "apus.sqlite") as db:
-            (until,) = db.execute("SELECT until FROM offers").fetchone()
-            hours = (until / 1000 - time.time()) / 3600
-            assert 0 < hours <= 25
-            assert time.gmtime(until / 1000)[4:6] == (0, 0), "not on the hour"
-            db.execute("UPDATE offers SET until = 1")
-        server.start()
-        wait_until(lambda: field.update(thing).get("state") == "queued", 25, "the update of the night")
-        assert field.desired_version(thing) == "1.0.5"
-    finally:
-        server.stop()
-
-
-def test_offline_says_since_when_and_keeps_the_offer(browser, tmp_path, thing):
-    server = Server(tmp_path / "data").start()
-    field = Field(server, tmp_path)
-    try:
-        folder = field.add_device(thing)
-        with Puppet(server, folder, thing) as puppet:
-            puppet.runs("1.0.4")
-        offered(field, thing)
-        sign_in(browser, field)
-        server.stop()
-        with sqlite3.connect(tmp_path / "data" / "apus.sqlite") as db:
-            db.execute("UPDATE devices SET last_seen = last_seen - 1500000")
-        server.start()
-        browser.go(page(field, thing))
-        assert "Your device is offline" in browser.text("main")
-        assert "25 min ago" in browser.text("main")
-        assert "kept for you" in browser.text("main")
         press(browser, "install")
         browser.wait_state("progress")
-        assert "starts as soon as the device is back" in browser.text("main")
-        press(browser, "stop")
-        browser.wait_state("offer")
-        assert "Nothing has changed" in browser.text("main")
-    finally:
-        server.stop()
+        puppet.report(update={"version": "1.0.5", "state": "downloading", "percent": 10})
+        browser.wait_text(".ring", "10")
+        assert browser.text("[data-slot=left]") == "", "a time that was not measured"
+        browser.js("document.querySelector('button[value=stop]').focus()")
+        browser.cdp("Network.enable")
+        browser.cdp("Network.setBlockedURLs", urls=["*/my/devices/*"])
+        try:
+            for percent in (11, 37, 62):
+                puppet.report(update={"version": "1.0.5", "state": "downloading", "percent": percent})
+                browser.wait_text(".ring", str(percent))
+            assert browser.js("return document.activeElement.value") == "stop"
+            left = "return document.querySelector('[data-slot=left]').textContent"
+            for percent in range(63, 99):
+                puppet.report(update={"version": "1.0.5", "state": "downloading", "percent": percent})
+                browser.wait_text(".ring", str(percent))
+                if browser.js(left):
+                    break
+                time.sleep(0.1)  # the pace of the download, from which the page measures
+            assert re.fullmatch(r"\d+ (s|min) left", browser.js(left)), "no time left after seconds of measured progress"
+        finally:
+            browser.cdp("Network.setBlockedURLs", urls=[])
+
+
+def test_a_device_that_reports_nothing_has_a_percentage(browser, field, thing):
+    """The bytes handed out stand for its download; it stays at 99 until it says that the new version runs."""
+    folder = field.add_device(thing)
+    with Puppet(field.server, folder, thing) as puppet:
+        puppet.runs("1.0.4")
+        path = field.folder / "1.0.5.bin"
+        path.write_bytes(program("1.0.5", size=4_000_000))
+        field.server.cli("release", "publish", path, "--product", field.product, "--version", "1.0.5")
+        sign_in(browser, field)
+        browser.go(page(field, thing))
+        press(browser, "install")
+        browser.wait_state("progress")
+        shown = []
+        read = "return document.querySelector('[data-slot=percent]')?.textContent"
+
+        def pace(count):
+            if count % 800_000 < 16_384:
+                time.sleep(0.3)
+                shown.append(browser.js(read))
+
+        puppet.download(f"{field.server.https_url}/firmware/{field.product}/1.0.5.bin", pace)
+        assert any(text and 0 < int(text) < 100 for text in shown), shown
+        puppet.runs("1.0.5")
+        browser.wait_state("done")
 
 
 def test_every_page_is_accessible_narrow_and_light(browser, field, thing):
@@ -446,6 +547,10 @@ def test_headers(field):
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    manifest = requests.get(field.server.url + "/manifest.webmanifest", timeout=10).json()
+    assert manifest["start_url"] == "/my" and manifest["display"] == "standalone"
+    assert requests.get(field.server.url + manifest["icons"][0]["src"], timeout=10).headers["Content-Type"] == "image/svg+xml"
+    assert requests.head(field.server.url + "/healthz", timeout=10).status_code == 200
     for path in re.findall(r'(?:href|src)="(/assets/[^"]+)"', answer.text):
         asset = requests.get(field.server.url + path, timeout=10)
         assert asset.ok and "immutable" in asset.headers["Cache-Control"]
