@@ -27,9 +27,12 @@ package struct Caller: Sendable, Equatable {
     package var uid: String?
     /// What the credential allows.
     package var role: Role
+    /// The name of the token; nil for a session.
+    package var label: String?
 
-    package init(uid: String?, role: Role) {
+    package init(uid: String?, role: Role, label: String?) {
         self.uid = uid
         self.role = role
+        self.label = label
     }
 }

@@ -16,7 +16,8 @@ package enum BlobError: Error, Sendable, Equatable {
 
 /// The folder of images.
 package struct BlobStore: Sendable {
-    private let root: String
+    /// The folder that everything lies in.
+    package let root: String
 
     /// Opens or creates the folder at `root`, and clears what an earlier run left unfinished.
     package init(root: String) throws {

@@ -14,8 +14,18 @@ package final class EventHub: Sendable {
     private struct State {
         var owners: [String: [UInt64: AsyncStream<Signal>.Continuation]] = [:]
         var logs: [String: [UInt64: AsyncStream<LogSignal>.Continuation]] = [:]
+        var watchers: [UInt64: Watcher] = [:]
         var next: UInt64 = 0
         var isClosed = false
+
+        var all:
+            (
+                owners: [AsyncStream<Signal>.Continuation], logs: [AsyncStream<LogSignal>.Continuation],
+                watchers: [Watcher]
+            )
+        {
+            (owners.values.flatMap(\.values), logs.values.flatMap(\.values), Array(watchers.values))
+        }
     }
 
     /// What a follower of a log hears.
@@ -24,7 +34,22 @@ package final class EventHub: Sendable {
         case tick
     }
 
+    /// A page of the console that is looked at.
+    private struct Watcher {
+        /// The device that it shows; nil for all of them.
+        var thing: String?
+        var continuation: AsyncStream<ChangeSignal>.Continuation
+    }
+
+    /// What a watcher hears. Changes that it has no time for become one.
+    package enum ChangeSignal: Sendable {
+        case changed
+        case tick
+    }
+
     private let state = Mutex(State())
+    /// Changes come with every shadow update: with nobody watching they must cost nothing.
+    private let watcherCount = Atomic<Int>(0)
 
     package init() {}
 
@@ -64,6 +89,33 @@ package final class EventHub: Sendable {
         return stream
     }
 
+    /// Changes of one device (nil: of any) from now on, and of what is no device's.
+    package func watch(_ thing: String?) -> AsyncStream<ChangeSignal> {
+        let (stream, continuation) = AsyncStream.makeStream(of: ChangeSignal.self, bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state in
+            state.next += 1
+            state.watchers[state.next] = Watcher(thing: thing, continuation: continuation)
+            if state.isClosed { continuation.finish() }
+            return state.next
+        }
+        watcherCount.add(1, ordering: .relaxed)
+        continuation.onTermination = { [weak self] _ in
+            guard let self else { return }
+            state.withLock { $0.watchers[number] = nil }
+            watcherCount.subtract(1, ordering: .relaxed)
+        }
+        return stream
+    }
+
+    /// Tells the console that something of a device (nil: something else) is different now.
+    package func changed(_ thing: String?) {
+        guard watcherCount.load(ordering: .relaxed) > 0 else { return }
+        let watchers = state.withLock { state in
+            state.watchers.values.filter { thing == nil || $0.thing == nil || $0.thing == thing }
+        }
+        for watcher in watchers { watcher.continuation.yield(.changed) }
+    }
+
     /// Hands out one event.
     package func publish(_ event: OwnerEvent) {
         let listeners = state.withLock { Array($0.owners[event.uid, default: [:]].values) }
@@ -80,19 +132,19 @@ package final class EventHub: Sendable {
 
     /// Lets every stream write a comment; to be called every ten seconds.
     package func tick() {
-        let (owners, logs) = state.withLock { state in
-            (state.owners.values.flatMap(\.values), state.logs.values.flatMap(\.values))
-        }
+        let (owners, logs, watchers) = state.withLock { $0.all }
+        for watcher in watchers { watcher.continuation.yield(.tick) }
         for listener in owners { listener.yield(.tick) }
         for follower in logs { follower.yield(.tick) }
     }
 
     /// Ends all streams, so that the server can stop.
     package func close() {
-        let (owners, logs) = state.withLock { state in
+        let (owners, logs, watchers) = state.withLock { state in
             state.isClosed = true
-            return (state.owners.values.flatMap(\.values), state.logs.values.flatMap(\.values))
+            return state.all
         }
+        watchers.forEach { $0.continuation.finish() }
         owners.forEach { $0.finish() }
         logs.forEach { $0.finish() }
     }

@@ -57,6 +57,10 @@ struct MakerRoutes {
             try await operations.removeProduct(try context.segment("slug"))
             return Response(status: .noContent)
         }
+        group.post("products/:slug/hardware") { request, context in
+            let body = try await request.decode(NewModel.self)
+            return Response.json(try await operations.addHardware(body.model, to: try context.segment("slug")))
+        }
         group.delete("products/:slug/hardware/:model") { _, context in
             Response.json(
                 try await operations.removeHardware(
@@ -65,6 +69,14 @@ struct MakerRoutes {
         group.get("products/:slug") { _, context in
             Response.json(try await operations.product(try context.segment("slug")))
         }
+    }
+
+    private struct NewModel: Decodable {
+        var model: String
+    }
+
+    private struct Notes: Decodable {
+        var notes: String
     }
 
     private func addReleases(to group: RouterGroup<APIContext>) {
@@ -82,6 +94,21 @@ struct MakerRoutes {
                 try await operations.release(
                     product: try context.segment("slug"), version: try context.segment("version")))
         }
+        group.put("products/:slug/releases/:version") { request, context in
+            let body = try await request.decode(Notes.self)
+            return Response.json(
+                try await operations.changeNotes(
+                    body.notes, product: try context.segment("slug"), version: try context.segment("version")))
+        }
+        group.post("products/:slug/releases/:version/activate") { _, context in
+            Response.json(
+                try await operations.activate(
+                    product: try context.segment("slug"), version: try context.segment("version")))
+        }
+        group.post("notes/preview") { request, _ in
+            let body = try await request.decode(Notes.self)
+            return Response.json(["html": Markdown.html(body.notes)])
+        }
         group.post("products/:slug/releases/:version/withdraw") { request, context in
             let body = try await request.decode(Withdrawal.self)
             return Response.json(
@@ -90,14 +117,13 @@ struct MakerRoutes {
         }
     }
 
-    /// The body is the image; what it is stands in the query: `version`, `hardware`, `notes`, `ignore_image_version`.
+    /// The body is the image; what it is stands in the query: `version`, `hardware`, `notes`,
+    /// `ignore_image_version`, `draft`.
     private func publish(_ request: Request, product: String) async throws -> Response {
-        guard let version = request.query("version") else {
-            throw Refusal(.invalid, "Version missing", "the query names no version", advice: "Add ?version=1.0.5")
-        }
         let draft = ReleaseDraft(
-            product: product, version: version, hardware: request.query("hardware"), notes: request.query("notes"),
-            ignoresImageVersion: request.query("ignore_image_version") == "true")
+            product: product, version: request.query("version"), hardware: request.query("hardware"),
+            notes: request.query("notes"), ignoresImageVersion: request.query("ignore_image_version") == "true",
+            isDraft: request.query("draft") == "true")
         // Before the first byte is taken: a wrong product need not cost an upload.
         _ = try await operations.product(product)
         let image = try operations.blobs.incoming(limit: imageLimit)
@@ -151,6 +177,13 @@ extension MakerRoutes {
         group.get("devices") { request, _ in
             Response.json(try await operations.fleet(try FleetQuery(request)))
         }
+        group.get("devices.csv") { request, _ in
+            try await csv(try FleetQuery(request))
+        }
+        group.get("overview") { _, _ in
+            Response.json(try await operations.overview())
+        }
+        group.get("listen") { request, _ in watch(request.query("thing")) }
         group.post("devices") { request, _ in
             try await addDevice(try await request.decode(NewDevice.self))
         }
@@ -159,6 +192,12 @@ extension MakerRoutes {
         }
         group.get("devices/:thing/why") { _, context in
             Response.json(try await operations.explain(try context.segment("thing")))
+        }
+        group.get("devices/:thing/presence") { _, context in
+            Response.json(["presence": try await operations.presence(of: try context.segment("thing"))])
+        }
+        group.get("devices/:thing/updates") { _, context in
+            Response.json(["updates": try await operations.timeline(of: try context.segment("thing"))])
         }
         group.delete("devices/:thing") { _, context in
             try await operations.removeDevice(try context.segment("thing"))
@@ -250,42 +289,5 @@ extension Request {
     /// A query value, percent-decoded; nil where it is absent or empty.
     func query(_ name: String) -> String? {
         uri.queryParameters[name[...]].map { String($0) }.flatMap { $0.isEmpty ? nil : $0 }
-    }
-}
-
-extension FleetQuery {
-    /// Reads `product`, `owner`, `version`, `state`, `presence`, `q`, `sort` (`-` before it turns it round), `limit`, `cursor`.
-    init(_ request: Request) throws {
-        self.init()
-        product = request.query("product")
-        owner = request.query("owner")
-        version = request.query("version")
-        text = request.query("q")
-        cursor = request.query("cursor")
-        state = try Self.word("state", request)
-        presence = try Self.word("presence", request)
-        if let limit = request.query("limit") {
-            guard let number = Int(limit), (1...1000).contains(number) else {
-                throw Refusal(.invalid, "Not a limit", "limit is \"\(limit)\"; expected 1 to 1000")
-            }
-            self.limit = number
-        }
-        guard let sort = request.query("sort") else { return }
-        isDescending = sort.hasPrefix("-")
-        guard let order = Order(rawValue: isDescending ? String(sort.dropFirst()) : sort) else {
-            throw Refusal(.invalid, "Not an order", "sort is \"\(sort)\"; expected thing or last_seen, or - before it")
-        }
-        self.order = order
-    }
-
-    private static func word<Word: RawRepresentable & CaseIterable>(
-        _ name: String, _ request: Request
-    ) throws -> Word? where Word.RawValue == String {
-        guard let text = request.query(name) else { return nil }
-        guard let word = Word(rawValue: text) else {
-            let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Refusal(.invalid, "Unknown \(name)", "\(name) is \"\(text)\"; expected one of \(known)")
-        }
-        return word
     }
 }

@@ -40,6 +40,7 @@ extension Operations {
 
     /// Removes a product that has neither devices nor releases.
     package func removeProduct(_ slug: String) async throws {
+        let now = Self.now()
         try await store.perform { transaction in
             _ = try Self.product(slug, transaction)
             try Self.refuse(
@@ -47,6 +48,7 @@ extension Operations {
                 transaction)
             try transaction.db.execute(sql: "DELETE FROM hardware WHERE product = ?", arguments: [slug])
             try transaction.db.execute(sql: "DELETE FROM products WHERE slug = ?", arguments: [slug])
+            try Self.note(.productRemoved, product: slug, transaction, now)
         }
     }
 

@@ -79,6 +79,7 @@ extension Operations {
         let certificate = draft.usesToken ? nil : try authority.issueDevice(thing: draft.thing)
         let device = try await store.perform { transaction in
             try Self.insert(draft, tokenHash: token.map(Secrets.digest), transaction, now)
+            try Self.note(.deviceAdded, thing: draft.thing, product: draft.product, transaction, now)
             return try Self.device(draft.thing, transaction)
         }
         if let certificate { return (device, .certificate(certificate)) }
@@ -181,8 +182,10 @@ extension Operations {
 
     /// Takes a device's rights back and closes its connection; its history stays.
     package func revoke(thing: String) async throws -> DeviceSummary {
-        try await store.perform { transaction in
+        let now = Self.now()
+        return try await store.perform { transaction in
             _ = try Self.device(thing, transaction)
+            try Self.note(.deviceRevoked, thing: thing, transaction, now)
             try transaction.db.execute(sql: "UPDATE devices SET revoked = 1 WHERE thing = ?", arguments: [thing])
             transaction.afterCommit(.disconnect(thing: thing))
             return try Self.device(thing, transaction)
@@ -201,21 +204,5 @@ extension Operations {
             let stored: Data? = row["token_hash"]
             return stored == Secrets.digest(token)
         }
-    }
-
-    /// Notes that a thing came or went.
-    package func notePresence(thing: String, isConnected: Bool, address: String) {
-        let now = Self.now()
-        store.submit(isolation: .savepoint) { transaction in
-            try transaction.db.execute(
-                sql: "UPDATE devices SET connected = ?, address = ?, last_seen = ? WHERE thing = ?",
-                arguments: [isConnected, address, now, thing])
-        } completion: { _ in
-        }
-    }
-
-    /// After a start nobody is connected yet.
-    package func forgetPresence() async throws {
-        try await store.perform { try $0.db.execute(sql: "UPDATE devices SET connected = 0") }
     }
 }

@@ -16,13 +16,27 @@ package struct FleetQuery: Sendable {
 
     /// What the list is sorted by.
     package enum Order: String, Sendable, CaseIterable {
-        case thing, lastSeen = "last_seen"
+        case thing, product, version, owner
+        case lastSeen = "last_seen"
+
+        /// What SQLite compares; never NULL.
+        fileprivate var column: String {
+            switch self {
+            case .thing: "thing"
+            case .product: "COALESCE(product, '')"
+            case .version: "COALESCE(reported_version, '')"
+            case .owner: "COALESCE(owner, '')"
+            case .lastSeen: "COALESCE(last_seen, 0)"
+            }
+        }
     }
 
     package var product: String?
     package var owner: String?
     package var version: String?
     package var state: FleetState?
+    /// A version that a device is on its way to, was last tried with, or is offered.
+    package var target: String?
     package var presence: Presence?
     /// A part of the thing's name, its given name or its owner, upper and lower case alike; or a code for support.
     package var text: String?
@@ -53,7 +67,7 @@ package struct FleetPage: Sendable, Codable {
 
 extension Operations {
     /// Milliseconds after which a device that is not connected counts as silent: a day.
-    private static let silence: Int64 = 24 * 3600 * 1000
+    static let silence: Int64 = 24 * 3600 * 1000
 
     /// One page of the devices that a query matches.
     ///
@@ -68,11 +82,15 @@ extension Operations {
                     db, sql: "SELECT COUNT(*) FROM devices WHERE \(filter.sql)", arguments: filter.arguments) ?? 0
             try filter.continueBehind(query)
             let direction = query.isDescending ? "DESC" : "ASC"
-            let order =
-                query.order == .thing ? "thing \(direction)" : "COALESCE(last_seen, 0) \(direction), thing \(direction)"
+            let column = query.order.column
+            let order = query.order == .thing ? "" : "\(column) \(direction), "
             let limit = min(max(query.limit, 1), 1000)
             let rows = try Row.fetchAll(
-                db, sql: "SELECT * FROM devices WHERE \(filter.sql) ORDER BY \(order) LIMIT \(limit + 1)",
+                db,
+                sql: """
+                    SELECT *, \(column) AS place FROM devices WHERE \(filter.sql)
+                    ORDER BY \(order)thing \(direction) LIMIT \(limit + 1)
+                    """,
                 arguments: filter.arguments)
             let page = rows.prefix(limit)
             return FleetPage(
@@ -81,11 +99,13 @@ extension Operations {
         }
     }
 
+    /// The order, and its column and the name of the last device, as JSON in base 64 for URLs.
     private static func cursor(_ row: Row, _ order: FleetQuery.Order) -> String {
-        let seen: Int64? = row["last_seen"]
-        let text = "\(order.rawValue) \(seen ?? 0) \(row["thing"] as String)"
-        return Data(text.utf8).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
-            .replacing("=", with: "")
+        let place = row["place"] as DatabaseValue
+        let value = Int64.fromDatabaseValue(place).map(String.init) ?? String.fromDatabaseValue(place) ?? ""
+        let parts = [order.rawValue, value, row["thing"] as String]
+        let text = (try? JSONEncoder().encode(parts)) ?? Data()
+        return text.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
     /// The conditions of a query with their values.
@@ -118,7 +138,18 @@ extension Operations {
                 arguments += [now - Operations.silence]
             case nil: break
             }
+            if let target = query.target { add(target: target) }
             if let state = query.state { try add(state, transaction) }
+        }
+
+        private mutating func add(target: String) {
+            conditions.append(
+                """
+                (EXISTS (SELECT 1 FROM offers o WHERE o.thing = devices.thing AND o.version = ? AND o.ended IS NULL)
+                    OR (phase IS NOT NULL AND phase NOT IN ('succeeded', 'cancelled') AND
+                        (SELECT version FROM updates u WHERE u.thing = devices.thing ORDER BY id DESC LIMIT 1) = ?))
+                """)
+            arguments += [target, target]
         }
 
         private mutating func add(_ condition: String, _ value: String?) {
@@ -173,21 +204,17 @@ extension Operations {
             let padded =
                 text.replacing("-", with: "+").replacing("_", with: "/")
                 + String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
-            let parts = Data(base64Encoded: padded).map { String(decoding: $0, as: UTF8.self) }?
-                .split(separator: " ", maxSplits: 2).map(String.init)
-            guard let parts, parts.count == 3, parts[0] == query.order.rawValue, let seen = Int64(parts[1]) else {
+            let parts = Data(base64Encoded: padded).flatMap { try? JSONDecoder().decode([String].self, from: $0) }
+            guard let parts, parts.count == 3, parts[0] == query.order.rawValue else {
                 throw Refusal(
                     .invalid, "Unknown cursor", "the cursor is none that this list gave",
                     advice: "Begin again without a cursor")
             }
-            let sign = query.isDescending ? "<" : ">"
-            switch query.order {
-            case .thing:
-                conditions.append("thing \(sign) ?")
-                arguments += [parts[2]]
-            case .lastSeen:
-                conditions.append("(COALESCE(last_seen, 0), thing) \(sign) (?, ?)")
-                arguments += [seen, parts[2]]
+            conditions.append("(\(query.order.column), thing) \(query.isDescending ? "<" : ">") (?, ?)")
+            if query.order == .lastSeen {
+                arguments += [Int64(parts[1]) ?? 0, parts[2]]
+            } else {
+                arguments += [parts[1], parts[2]]
             }
         }
     }

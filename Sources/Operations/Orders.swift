@@ -46,12 +46,15 @@ extension Operations {
 
     /// Removes a device with its history and log, and closes its connection; its shadows stay, as AWS's do.
     package func removeDevice(_ thing: String) async throws {
+        let now = Self.now()
         try await store.perform { transaction in
             _ = try Self.deviceRow(thing, transaction)
             let db = transaction.db
             try db.execute(sql: "UPDATE users SET device_id = NULL WHERE device_id = ?", arguments: [thing])
             try db.execute(sql: "DELETE FROM logs WHERE thing = ?", arguments: [thing])
+            try db.execute(sql: "DELETE FROM presence WHERE thing = ?", arguments: [thing])
             try db.execute(sql: "DELETE FROM devices WHERE thing = ?", arguments: [thing])
+            try Self.note(.deviceRemoved, thing: thing, transaction, now)
             transaction.afterCommit(.disconnect(thing: thing))
         }
     }

@@ -26,9 +26,13 @@ package struct TokenSummary: Sendable, Codable, Equatable {
     package var role: Role
     package var uid: String?
     package var created: Int64
+    /// When it was last used, to the minute; nil for never.
+    package var used: Int64?
 }
 
 extension Operations {
+    /// Milliseconds after which the use of a token is noted again.
+    private static let useInterval: Int64 = 60_000
     private static let sessionLife: Int64 = 30 * 24 * 3600 * 1000
     private static let linkLife: Int64 = 24 * 3600 * 1000
 
@@ -192,7 +196,7 @@ extension Operations {
             try Row.fetchAll(transaction.db, sql: "SELECT * FROM credentials WHERE kind = 'token' ORDER BY label").map {
                 TokenSummary(
                     label: $0["label"], role: Role(rawValue: $0["role"]) ?? .owner, uid: $0["uid"],
-                    created: $0["created"])
+                    created: $0["created"], used: $0["used"])
             }
         }
     }
@@ -236,12 +240,16 @@ extension Operations {
             let row = try Row.fetchOne(
                 transaction.db,
                 sql: """
-                    SELECT uid, role FROM credentials
+                    SELECT * FROM credentials
                     WHERE hash = ? AND kind IN ('session', 'token') AND (expires IS NULL OR expires > ?)
                     """, arguments: [Secrets.digest(secret), now])
-            return row.flatMap { row in
-                Role(rawValue: row["role"]).map { Caller(uid: row["uid"], role: $0) }
+            guard let row, let role = Role(rawValue: row["role"]) else { return nil }
+            let isToken = row["kind"] == "token"
+            if isToken, now - (row["used"] ?? 0) >= Self.useInterval {
+                try transaction.db.execute(
+                    sql: "UPDATE credentials SET used = ? WHERE hash = ?", arguments: [now, row["hash"] as Data])
             }
+            return Caller(uid: row["uid"], role: role, label: isToken ? row["label"] : nil)
         }
     }
 

@@ -45,7 +45,10 @@ extension Operations {
         let outcome = ShadowService.answer(
             request, payload: payload.span, current: try transaction.shadow(request.id),
             timestampSeconds: UInt64(now / 1000), from: origin)
-        if let stored = outcome.stored { try transaction.store(stored, as: request.id) }
+        if let stored = outcome.stored {
+            try transaction.store(stored, as: request.id)
+            transaction.afterCommit(.changed(thing: request.id.thing))
+        }
         for publication in outcome.publications {
             transaction.afterCommit(
                 .publish(topic: ShadowService.topic(for: request.id, publication.suffix), payload: publication.payload))

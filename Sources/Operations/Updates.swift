@@ -137,6 +137,7 @@ extension Operations {
                 VALUES (?, ?, ?, ?, 0, 0, 0, ?, ?, ?)
                 """, arguments: [thing, version, running, update.phase.rawValue, now, now, update.deadline])
         try noteStep(of: update, transaction.db.lastInsertedRowID, transaction, now)
+        try note(.updateBegan, thing: thing, version: version, transaction, now)
         try announce(update, owner: device["owner"], transaction, now)
     }
 
@@ -190,6 +191,11 @@ extension Operations {
             ])
         if update.phase != before.phase || update.attempts != before.attempts {
             try noteStep(of: update, id, transaction, now)
+        }
+        if let kind = Activity.Kind.of(update.phase) {
+            try note(kind, thing: thing, version: update.version, detail: update.reason, transaction, now)
+        } else {
+            transaction.afterCommit(.changed(thing: thing))
         }
         let owner = try String.fetchOne(
             transaction.db, sql: "SELECT owner FROM devices WHERE thing = ?", arguments: [thing])

@@ -6,7 +6,7 @@
 //  be rolled back again. Whoever holds the record sets `desired` back when it ends without success.
 
 /// Where an update stands.
-package enum UpdatePhase: String, Sendable, CaseIterable {
+package enum UpdatePhase: String, Sendable, CaseIterable, Codable {
     case queued, downloading, verifying, installing, restarting, confirming
     case succeeded, failed, rolledBack, cancelled, timedOut
 

@@ -21,6 +21,11 @@ enum Schema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("5 console") { db in
+            for statement in console {
+                try db.execute(sql: statement)
+            }
+        }
         return migrator
     }()
 
@@ -143,5 +148,23 @@ enum Schema {
         "CREATE INDEX devices_by_product ON devices(product, hardware, reported_version, phase, revoked)",
         "CREATE INDEX devices_by_seen ON devices(COALESCE(last_seen, 0), thing)",
         "CREATE INDEX devices_by_phase ON devices(phase, thing)",
+    ]
+
+    /// What the console tells of the past: who came and went, what happened, when a release became active.
+    private static let console = [
+        """
+        CREATE TABLE presence (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, thing TEXT NOT NULL, at INTEGER NOT NULL, connected INTEGER NOT NULL,
+            address TEXT NOT NULL, reason TEXT)
+        """,
+        "CREATE INDEX presence_by_thing ON presence(thing, id)",
+        """
+        CREATE TABLE activity (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, thing TEXT, product TEXT,
+            version TEXT, detail TEXT)
+        """,
+        "ALTER TABLE releases ADD COLUMN published INTEGER",
+        "UPDATE releases SET published = created",
+        "ALTER TABLE credentials ADD COLUMN used INTEGER",
     ]
 }

@@ -16,7 +16,8 @@ struct Apus: AsyncParsableCommand {
             """,
         version: "apus \(version)",
         subcommands: [
-            Serve.self, Demo.self, ProductCommand.self, ReleaseCommand.self, DeviceCommand.self, UserCommand.self,
+            Serve.self, Demo.self, Overview.self, ProductCommand.self, ReleaseCommand.self, DeviceCommand.self,
+            UserCommand.self,
             TokenCommand.self,
         ])
 

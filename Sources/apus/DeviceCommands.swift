@@ -26,7 +26,8 @@ struct DeviceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "device", abstract: "Devices in the field.",
         subcommands: [
-            Add.self, List.self, Show.self, Why.self, Update.self, Retry.self, Cancel.self, Revoke.self, Remove.self,
+            Add.self, List.self, Show.self, Why.self, History.self, Update.self, Retry.self, Cancel.self, Revoke.self,
+            Remove.self,
             Logs.self,
         ])
 
@@ -103,13 +104,20 @@ struct DeviceCommand: ParsableCommand {
         @Option(help: "Only devices that report this version.") var version: String?
         @Option(help: "Only online, offline, or silent (for a day) ones.") var presence: String?
         @Option(help: "Only those with this text in thing, name or owner.") var search: String?
-        @Option(help: "Order: thing or last_seen; with - before it from the end.") var sort: String?
+        @Option(help: "Only those on their way to this version, last tried with it, or offered it.") var target: String?
+        @Option(help: "Order: thing, product, version, owner or last_seen; with - before it from the end.")
+        var sort: String?
+        @Flag(help: "Print all of them as CSV.") var csv = false
 
         func run(_ client: Client) async throws {
             let filters = [
                 ("product", product), ("owner", owner), ("state", state), ("version", version), ("presence", presence),
-                ("q", search), ("sort", sort), ("limit", "1000"),
+                ("target", target), ("q", search), ("sort", sort), ("limit", "1000"),
             ].compactMap { name, value in value.map { "\(name)=\(Client.escaped($0))" } }.joined(separator: "&")
+            if csv {
+                let data = try await client.send("GET", "/api/v1/devices.csv?\(filters)")
+                return FileHandle.standardOutput.write(data)
+            }
             var all = FleetPage(devices: [], total: 0, next: nil)
             repeat {
                 let cursor = all.next.map { "&cursor=\(Client.escaped($0))" } ?? ""
@@ -214,6 +222,32 @@ struct DeviceCommand: ParsableCommand {
                 Table.print(
                     ["RULE", "INPUT", "VERDICT"], explanation.rules.map { [$0.name, $0.input, $0.verdict.rawValue] })
             }
+        }
+    }
+
+    struct History: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show a device's updates step by step, and when it came and went.",
+            discussion: "Example: apus device history lamp-1")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Thing name.") var name: String
+
+        func run(_ client: Client) async throws {
+            let path = "/api/v1/devices/\(Client.escaped(name))"
+            let updates = try await client.send("GET", path + "/updates")
+            if access.json { return Console.result(String(decoding: updates, as: UTF8.self)) }
+            let history = try JSONDecoder().decode([String: [UpdateHistory]].self, from: updates)
+            let data = try await client.send("GET", path + "/presence")
+            let presence = try JSONDecoder().decode([String: [PresenceEntry]].self, from: data)
+            var rows = history["updates", default: []].flatMap { update in
+                update.steps.map { ($0.at, "update \(update.version)", $0.phase.rawValue, $0.reason ?? "") }
+            }
+            rows += presence["presence", default: []].map {
+                ($0.at, $0.connected ? "connected" : "disconnected", $0.address, $0.reason ?? "")
+            }
+            Table.print(
+                ["WHEN", "WHAT", "STATE", "WHY"],
+                rows.sorted { $0.0 > $1.0 }.map { [Table.time($0.0), $0.1, $0.2, $0.3] })
         }
     }
 

@@ -153,7 +153,7 @@ extension ImageRule: ExpressibleByArgument {}
 struct ReleaseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "release", abstract: "Firmware releases.",
-        subcommands: [Publish.self, List.self, Show.self, Withdraw.self])
+        subcommands: [Publish.self, Activate.self, Notes.self, List.self, Show.self, Withdraw.self])
 
     struct Publish: ServerCommand {
         static let configuration = CommandConfiguration(
@@ -166,24 +166,25 @@ struct ReleaseCommand: ParsableCommand {
         @OptionGroup var access: ServerAccess
         @Argument(help: "The firmware image.") var file: String
         @Option(help: "The product it is for.") var product: String
-        @Option(help: "Its version, such as 1.0.5.") var version: String
+        @Option(help: "Its version, such as 1.0.5; needed where the image names none inside.") var version: String?
         @Option(help: "The hardware model it is for; needed where the product has several.") var hardware: String?
         @Option(help: "A file with release notes for owners, Markdown, at most 16 KB.") var notes: String?
         @Flag(help: "Publish although the image names another version inside.") var ignoreImageVersion = false
+        @Flag(help: "Keep it from devices until \"apus release activate\".") var draft = false
 
         func run(_ client: Client) async throws {
             let (handle, size) = try image()
             defer { try? handle.close() }
-            var query = "version=\(Client.escaped(version))"
-            if let hardware { query += "&hardware=\(Client.escaped(hardware))" }
-            if let notes { query += "&notes=\(Client.escaped(try text(of: notes)))" }
-            if ignoreImageVersion { query += "&ignore_image_version=true" }
+            let query = [
+                ("version", version), ("hardware", hardware), ("notes", try notes.map(ReleaseCommand.text)),
+                ("ignore_image_version", ignoreImageVersion ? "true" : nil), ("draft", draft ? "true" : nil),
+            ].compactMap { name, value in value.map { "\(name)=\(Client.escaped($0))" } }.joined(separator: "&")
             let data = try await client.send(
                 "POST", "/api/v1/products/\(Client.escaped(product))/releases?\(query)",
                 body: .stream(FilePieces(handle, label: "upload", size: size), length: .known(Int64(size))),
                 contentType: "application/octet-stream")
             try present(data, as: ReleaseSummary.self) { release in
-                Console.result("Published \(release.product) \(release.version)")
+                Console.result("\(draft ? "Saved" : "Published") \(release.product) \(release.version)")
                 ReleaseCommand.show(release)
             }
         }
@@ -205,19 +206,6 @@ struct ReleaseCommand: ParsableCommand {
             try handle.seek(toOffset: 0)
             return (handle, Int(size))
         }
-
-        private func text(of path: String) throws -> String {
-            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw CommandFailure(
-                    "cannot read the notes", "\(path) is no text file that can be read", "Check --notes")
-            }
-            guard text.utf8.count <= 16 << 10 else {
-                throw CommandFailure(
-                    "notes too long", "\(path) has \(text.utf8.count) bytes; expected at most 16384", "Shorten them",
-                    code: .refused)
-            }
-            return text
-        }
     }
 
     struct List: ServerCommand {
@@ -234,10 +222,10 @@ struct ReleaseCommand: ParsableCommand {
                     ["PRODUCT", "VERSION", "STATE", "HARDWARE", "SIZE", "PUBLISHED"],
                     answer["releases", default: []].map { release in
                         [
-                            release.product, release.version, release.state,
+                            release.product, release.version, release.state.rawValue,
                             release.artifacts.map(\.hardware).joined(separator: ","),
                             release.artifacts.map { Table.size($0.size) }.joined(separator: ","),
-                            Table.time(release.created),
+                            Table.time(release.published),
                         ]
                     })
             }
@@ -257,6 +245,38 @@ struct ReleaseCommand: ParsableCommand {
         }
     }
 
+    struct Activate: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Activate a draft: from now on it is offered to every device that it is newer for.",
+            discussion: "Example: apus release activate 1.0.5 --product lamp")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Its version.") var version: String
+        @Option(help: "Its product.") var product: String
+
+        func run(_ client: Client) async throws {
+            let path = "/api/v1/products/\(Client.escaped(product))/releases/\(Client.escaped(version))/activate"
+            let data = try await client.send("POST", path, body: .bytes(Data("{}".utf8)))
+            try present(data, as: ReleaseSummary.self, ReleaseCommand.show)
+        }
+    }
+
+    struct Notes: ServerCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change what owners read of a release.",
+            discussion: "Example: apus release notes 1.0.5 NOTES.md --product lamp")
+        @OptionGroup var access: ServerAccess
+        @Argument(help: "Its version.") var version: String
+        @Argument(help: "A file with the notes, Markdown, at most 16 KB.") var file: String
+        @Option(help: "Its product.") var product: String
+
+        func run(_ client: Client) async throws {
+            let path = "/api/v1/products/\(Client.escaped(product))/releases/\(Client.escaped(version))"
+            let notes = try ReleaseCommand.text(of: file)
+            let data = try await client.send("PUT", path, body: .bytes(Client.encode(["notes": notes])))
+            try present(data, as: ReleaseSummary.self, ReleaseCommand.show)
+        }
+    }
+
     struct Withdraw: ServerCommand {
         static let configuration = CommandConfiguration(
             abstract: "Withdraw a release: it is offered and downloaded no more.",
@@ -273,8 +293,22 @@ struct ReleaseCommand: ParsableCommand {
         }
     }
 
+    /// The notes in a file.
+    static func text(of path: String) throws -> String {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw CommandFailure(
+                "cannot read the notes", "\(path) is no text file that can be read", "Name a Markdown file")
+        }
+        guard text.utf8.count <= 16 << 10 else {
+            throw CommandFailure(
+                "notes too long", "\(path) has \(text.utf8.count) bytes; expected at most 16384", "Shorten them",
+                code: .refused)
+        }
+        return text
+    }
+
     static func show(_ release: ReleaseSummary) {
-        Console.result("state      \(release.state)" + (release.reason.map { " (\($0))" } ?? ""))
+        Console.result("state      \(release.state.rawValue)" + (release.reason.map { " (\($0))" } ?? ""))
         for artifact in release.artifacts {
             Console.result(
                 "image      \(artifact.hardware)  \(artifact.format)  \(Table.size(artifact.size))  \(artifact.sha256)")

@@ -20,6 +20,7 @@ enum Wiring {
                 switch effect {
                 case .publish(let topic, let payload): messages.append((topic, payload))
                 case .event(let event): hub.publish(event)
+                case .changed(let thing): hub.changed(thing)
                 case .disconnect(let thing): broker.disconnect(thing: thing)
                 case .logged(let lines): hub.publish(lines)
                 }
@@ -41,7 +42,8 @@ enum Wiring {
             deviceLog: { thing, payload in logs.take(thing: thing, payload: payload) },
             presence: { thing, isConnected, address in
                 operations.notePresence(
-                    thing: String(decoding: thing, as: UTF8.self), isConnected: isConnected, address: address)
+                    thing: String(decoding: thing, as: UTF8.self), isConnected: isConnected, address: address,
+                    reason: nil)
             },
             commit: { changes, answer in operations.store(changes) { answer($0.completion) } })
     }
