@@ -14,7 +14,10 @@ extension BrokerCore {
         }
         switch packet {
         case .publish(let publish): try self.publish(publish, frame, connection)
-        case .puback(let ack): acknowledged(ack, connection)
+        case .puback(let ack): try acknowledged(ack, connection)
+        case .pubrec(let ack): try taken(ack, connection)
+        case .pubrel(let ack): released(ack, connection)
+        case .pubcomp(let ack): try completed(ack, connection)
         case .subscribe(let subscribe): self.subscribe(subscribe, frame, connection)
         case .unsubscribe(let unsubscribe): self.unsubscribe(unsubscribe, frame, connection)
         case .pingreq: send(Reply.pong, to: connection)
@@ -37,8 +40,8 @@ extension BrokerCore {
             return refuse(connection, .badAuthenticationMethod, "the client asked for enhanced authentication")
         }
         if let will = connect.will {
-            guard will.qos <= .atLeastOnce else {
-                return refuse(connection, .qosNotSupported, "the client's will has QoS 2")
+            guard will.qos <= limits.maximumQoS else {
+                return refuse(connection, .qosNotSupported, "the client's will has QoS \(will.qos.rawValue)")
             }
             connection.will = message(of: will, in: frame, now: now)
         }
@@ -91,7 +94,7 @@ extension BrokerCore {
         connection.keepAliveSeconds = keepAlive
         send(
             Reply.accepted(
-                opening, version: connection.version, session: session, presence: presence,
+                opening, version: connection.version, session: session, presence: presence, limits: limits,
                 keepAlive: keepAlive == opening.keepAliveSeconds ? nil : keepAlive),
             to: connection)
         notePresence(session, isConnected: true, connection)

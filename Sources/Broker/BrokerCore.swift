@@ -1,11 +1,11 @@
-//  The broker's rules: MQTT 3.1.1 and 5, QoS 0 and 1, as one value that does no I/O.
+//  The broker's rules: MQTT 3.1.1 and 5 as one value that does no I/O.
 //
 //  The shell hands in packets, passing time and finished commits. The core appends what clients are to receive to their
 //  `output`, lists what else is to be done as `BrokerStep`s, and lists changes of what must survive a crash as
 //  `DurableChange`s. Whoever waits for such a change gets the acknowledgement only after `committed`.
 //
-//  Not here yet: QoS 2 (a 3.1.1 publisher of it is closed, an MQTT 5 client is told Maximum QoS 1), shared subscriptions,
-//  topic aliases, subscription identifiers.
+//  Exactly once: what a crash could forget is on disk before a packet relies on it. PUBREC, PUBREL and PUBCOMP wait for
+//  the commit that remembers them, and a QoS 2 message goes to a kept session only when it stands in its queue on disk.
 
 import ByteKit
 package import MQTTWire
@@ -20,7 +20,7 @@ package struct BrokerCore: ~Copyable {
     static let connectPatience: Int64 = 10_000
     /// Seconds that a session may outlive its connection; also for 3.1.1, which names no limit.
     static let longestExpiry: UInt32 = 7 * 24 * 3600
-    /// QoS 1 messages that a client may have unacknowledged (AWS IoT: 100 each way).
+    /// Messages of QoS 1 and 2 that may be unacknowledged (AWS IoT: 100 each way).
     static let receiveMaximum: UInt16 = 100
 
     let policy: TopicPolicy
@@ -37,8 +37,10 @@ package struct BrokerCore: ~Copyable {
     private var dirty: [Connection] = []
     private var steps: [BrokerStep] = []
     private var changes: [DurableChange] = []
-    private var owed: [AnswerTicket] = []
-    private var awaiting: [UInt64: [AnswerTicket]] = [:]
+    private var owed = Owed()
+    private var awaiting: [UInt64: Owed] = [:]
+    /// The newest ticket whose commit is done, well or badly.
+    private(set) var settled: UInt64 = 0
     /// Open connections, authenticated or not.
     package var connectionCount: Int { connections.count }
     /// Messages and packets counted since the start.
@@ -146,26 +148,29 @@ package struct BrokerCore: ~Copyable {
         guard !changes.isEmpty else { return nil }
         defer {
             changes.removeAll(keepingCapacity: true)
-            owed.removeAll(keepingCapacity: true)
+            owed = Owed()
             nextTicket += 1
         }
         if !owed.isEmpty { awaiting[nextTicket] = owed }
         return (nextTicket, changes)
     }
 
-    /// The changes of `ticket` are on disk.
-    package mutating func committed(_ ticket: UInt64) {
-        for answer in awaiting.removeValue(forKey: ticket) ?? [] {
-            complete(answer)
-        }
+    /// The changes of `ticket` are on disk; tickets come back in the order in which they were handed out.
+    package mutating func committed(_ ticket: UInt64, now: Int64) {
+        self.now = now
+        settled = max(settled, ticket)
+        guard let owed = awaiting.removeValue(forKey: ticket) else { return }
+        for answer in owed.answers { release(answer) }
+        for session in owed.sessions { feed(session) }
     }
 
     /// The changes of `ticket` could not be stored: nobody is told that they were, who waits is disconnected.
     package mutating func commitFailed(_ ticket: UInt64, now: Int64) {
         self.now = now
-        for answer in awaiting.removeValue(forKey: ticket) ?? [] {
-            fail(answer, now: now)
-        }
+        settled = max(settled, ticket)
+        guard let owed = awaiting.removeValue(forKey: ticket) else { return }
+        for answer in owed.answers { fail(answer, now: now) }
+        for session in owed.sessions { feed(session) }
     }
 
     // MARK: For the other files of the core
@@ -178,7 +183,13 @@ package struct BrokerCore: ~Copyable {
         changes.append(change)
     }
 
-    var hasChanges: Bool { !changes.isEmpty }
+    /// Has the session fed again once all changes so far are on disk.
+    ///
+    /// - Returns: the ticket of that commit.
+    mutating func feedLater(_ session: Session) -> UInt64 {
+        if owed.sessions.last !== session { owed.sessions.append(session) }
+        return nextTicket
+    }
 
     mutating func touch(_ connection: Connection) {
         guard !connection.isDirty else { return }
@@ -187,24 +198,23 @@ package struct BrokerCore: ~Copyable {
     }
 
     /// Keeps an answer back until `complete` is called with the ticket.
-    mutating func hold(
-        _ bytes: [UInt8], for connection: Connection, granted: [Granted] = []
-    ) -> AnswerTicket {
-        let ticket = AnswerTicket(connection: connection, token: nextToken)
+    mutating func hold(_ answer: Answer, for connection: Connection) -> AnswerTicket {
+        let ticket = AnswerTicket(connection: connection, token: nextToken, receives: answer.receives)
         nextToken += 1
-        connection.answers.append(PendingAnswer(token: ticket.token, bytes: bytes, isReady: false, granted: granted))
+        connection.answers.append(PendingAnswer(token: ticket.token, answer: answer))
         return ticket
     }
 
     /// Answers at once, or behind the commit where this packet changed what is kept.
-    mutating func answer(
-        _ bytes: [UInt8], to connection: Connection, changedSince mark: Int, granted: [Granted] = []
-    ) {
-        let ticket = hold(bytes, for: connection, granted: granted)
+    mutating func answer(_ answer: Answer, to connection: Connection, changedSince mark: Int) {
+        release(hold(answer, for: connection), changedSince: mark)
+    }
+
+    private mutating func release(_ ticket: AnswerTicket, changedSince mark: Int) {
         if changes.count > mark {
-            owed.append(ticket)
+            owed.answers.append(ticket)
         } else {
-            complete(ticket)
+            release(ticket)
         }
     }
 
@@ -222,7 +232,20 @@ package struct BrokerCore: ~Copyable {
 
 extension BrokerCore {
     /// What was asked for is done and on disk: the acknowledgement may leave.
-    package mutating func complete(_ answer: AnswerTicket) {
+    ///
+    /// That of a QoS 2 message waits until its identifier is on disk as well. Were the identifier stored before the
+    /// deed, a crash between the two would have the client's repetition taken for a duplicate.
+    package mutating func complete(_ answer: AnswerTicket, now: Int64) {
+        self.now = now
+        let mark = changeMark
+        if answer.receives != 0, let session = answer.connection.session, sessions[session.key] === session {
+            note(received: answer.receives, from: session)
+        }
+        release(answer, changedSince: mark)
+    }
+
+    /// Sends the answer, and those behind it that waited only for their turn.
+    private mutating func release(_ answer: AnswerTicket) {
         let connection = answer.connection
         guard connection.stage == .connected,
             let index = connection.answers.firstIndex(where: { $0.token == answer.token })
@@ -231,7 +254,8 @@ extension BrokerCore {
         let ready = connection.answers.prefix { $0.isReady }
         guard !ready.isEmpty else { return }
         connection.answers.removeFirst(ready.count)
-        for answer in ready {
+        for answer in ready.map(\.answer) {
+            if answer.endsPublish, connection.openPublishes > 0 { connection.openPublishes -= 1 }
             send(answer.bytes, to: connection)
             for granted in answer.granted {
                 deliverRetained(granted, to: connection)
@@ -242,8 +266,18 @@ extension BrokerCore {
     /// What was asked for could not be done for reasons of the server: the client must not believe it was.
     package mutating func fail(_ answer: AnswerTicket, now: Int64) {
         self.now = now
+        // The client will send it again, and then it has to count as new.
+        if answer.receives != 0 { answer.connection.session?.received.remove(answer.receives) }
         end(answer.connection, reason: .implementationSpecificError, will: .send)
     }
+}
+
+/// What waits for one commit.
+private struct Owed {
+    var answers: [AnswerTicket] = []
+    var sessions: [Session] = []
+
+    var isEmpty: Bool { answers.isEmpty && sessions.isEmpty }
 }
 
 /// What the broker has counted since the start.

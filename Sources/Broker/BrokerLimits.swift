@@ -1,4 +1,5 @@
 import ByteKit
+package import MQTTWire
 
 /// Limits that a broker may set beyond those of the protocol; nil = none.
 package struct BrokerLimits: Sendable {
@@ -8,16 +9,19 @@ package struct BrokerLimits: Sendable {
     package var filtersPerSubscribe: Int?
     /// Subscriptions that one client may hold.
     package var subscriptionsPerClient: Int?
+    /// The highest QoS of publications, wills and subscriptions.
+    package var maximumQoS = QoS.exactlyOnce
 
     /// No limits.
     package init() {}
 
-    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50).
+    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50; no QoS 2).
     package static var aws: BrokerLimits {
         var limits = BrokerLimits()
         limits.topicSlashes = 7
         limits.filtersPerSubscribe = 8
         limits.subscriptionsPerClient = 50
+        limits.maximumQoS = .atLeastOnce
         return limits
     }
 

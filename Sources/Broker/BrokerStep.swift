@@ -26,9 +26,11 @@ package struct AnswerTicket {
     let connection: Connection
     /// Unique among all answers of the broker.
     package let token: UInt64
+    /// Packet identifier of the QoS 2 message that the answer takes over; 0 = none.
+    var receives: UInt16 = 0
 }
 
-/// A change of what the broker keeps on disk.
+/// A change of what the broker keeps on disk; each may be applied again without harm.
 package enum DurableChange: Sendable {
     case retain(topic: [UInt8], payload: [UInt8], qos: UInt8, properties: [UInt8], stored: Int64)
     case forgetRetained(topic: [UInt8])
@@ -37,25 +39,34 @@ package enum DurableChange: Sendable {
     case subscribe(key: [UInt8], filter: [UInt8], options: UInt8)
     case unsubscribe(key: [UInt8], filter: [UInt8])
     case enqueue(key: [UInt8], StoredEntry)
+    /// The client has got the QoS 2 message: from now on PUBREL stands for it.
+    case release(key: [UInt8], sequence: Int64)
     case dequeue(key: [UInt8], sequence: Int64)
+    /// A QoS 2 message with this identifier was taken from the client; the same identifier again is the same message.
+    case receive(key: [UInt8], packetID: UInt16)
+    /// The client has released the identifier.
+    case forgetReceived(key: [UInt8], packetID: UInt16)
 }
 
 /// One queued message as it is stored.
 package struct StoredEntry: Sendable {
     package var sequence: Int64
-    package var packetID: UInt16
+    /// QoS that the subscriber gets, 1 or 2.
+    package var qos: UInt8
     package var topic: [UInt8]
     package var payload: [UInt8]
     package var properties: [UInt8]
     package var retain: Bool
     package var expires: Int64?
+    /// Whether the client has got it and only PUBREL and PUBCOMP are left.
+    package var isReleased = false
 
     package init(
-        sequence: Int64, packetID: UInt16, topic: [UInt8], payload: [UInt8], properties: [UInt8], retain: Bool,
+        sequence: Int64, qos: UInt8, topic: [UInt8], payload: [UInt8], properties: [UInt8], retain: Bool,
         expires: Int64?
     ) {
         self.sequence = sequence
-        self.packetID = packetID
+        self.qos = qos
         self.topic = topic
         self.payload = payload
         self.properties = properties
@@ -73,6 +84,8 @@ package struct RestoredState: Sendable {
         package var endedAt: Int64?
         package var subscriptions: [(filter: [UInt8], options: UInt8)] = []
         package var queue: [StoredEntry] = []
+        /// Identifiers of QoS 2 messages that the client has not released.
+        package var received: [UInt16] = []
 
         package init(key: [UInt8], principal: String, expirySeconds: UInt32, endedAt: Int64?) {
             self.key = key

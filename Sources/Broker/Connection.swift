@@ -31,12 +31,14 @@ package final class Connection {
     /// What CONNECT asked for, until the client is authenticated.
     var opening: Opening?
     var will: Message?
-    /// QoS 1 messages that may be in flight to the client.
+    /// Messages of QoS 1 and 2 that may be in flight to the client.
     var window = 100
     /// Largest packet that the client takes, bytes.
     var packetLimit = 268_435_460
     /// Answers in the order of the requests [MQTT-4.6.0-2].
     var answers: [PendingAnswer] = []
+    /// PUBLISH packets of QoS 1 and 2 that have come on this connection and are not done (MQTT 5, 4.9).
+    var openPublishes = 0
 
     enum Stage { case opened, authenticating, connected, ended }
 
@@ -48,7 +50,7 @@ package final class Connection {
 
     /// Whether CONNECT has been accepted.
     package var isConnected: Bool { stage == .connected }
-    var isOverWindow: Bool { answers.count >= Int(BrokerCore.receiveMaximum) }
+    var isOverWindow: Bool { openPublishes >= Int(BrokerCore.receiveMaximum) }
     /// Whether the shell must hold back further packets: the client is not known yet, or has enough requests open.
     package var mustWait: Bool { isAuthenticating || answers.count >= answerLimit }
     /// An MQTT 5 client that breaks its window is told so, hence the room behind it.
@@ -60,10 +62,19 @@ package final class Connection {
 /// An acknowledgement that waits for a commit, or for one before it.
 struct PendingAnswer {
     let token: UInt64
+    let answer: Answer
+    var isReady = false
+}
+
+/// An acknowledgement and what follows from sending it.
+struct Answer {
     var bytes: [UInt8]
-    var isReady: Bool
     /// Subscriptions that the answer grants: their retained messages follow it.
     var granted: [Granted] = []
+    /// Whether a PUBLISH is done with it: PUBACK, PUBCOMP, or a PUBREC that refuses (MQTT 5, 4.9).
+    var endsPublish = false
+    /// Packet identifier of the QoS 2 message that it takes over; 0 = none.
+    var receives: UInt16 = 0
 }
 
 /// A subscription that has just been made.

@@ -6,7 +6,7 @@ package final class Message {
     package let topic: [UInt8]
     /// The payload as published.
     package let payload: [UInt8]
-    /// Quality of service it was published with, 0 or 1.
+    /// Quality of service it was published with.
     package let qos: QoS
     /// Whether the publisher asked to keep it.
     package let retain: Bool

@@ -13,6 +13,24 @@ enum Reply {
         }
     }
 
+    static func pubrec(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.pubrec(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+        }
+    }
+
+    static func pubrel(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.pubrel(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+        }
+    }
+
+    static func pubcomp(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.pubcomp(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+        }
+    }
+
     static func suback(_ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
             try encoder.suback(packetID, codes: codes.span, to: &bytes)
@@ -37,13 +55,17 @@ enum Reply {
 
     /// CONNACK; an MQTT 5 client is told what this broker does not do.
     static func accepted(
-        _ opening: Opening, version: MQTTVersion, session: Session, presence: SessionPresence, keepAlive: UInt16?
+        _ opening: Opening, version: MQTTVersion, session: Session, presence: SessionPresence, limits: BrokerLimits,
+        keepAlive: UInt16?
     ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
             var block: [UInt8] = []
             if version == .v5 {
                 Property.append(.receiveMaximum, u16: BrokerCore.receiveMaximum, to: &block)
-                Property.append(.maximumQoS, byte: QoS.atLeastOnce.rawValue, to: &block)
+                // The property has no value 2: it is left out then (3.2.2.3.4).
+                if limits.maximumQoS < .exactlyOnce {
+                    Property.append(.maximumQoS, byte: limits.maximumQoS.rawValue, to: &block)
+                }
                 Property.append(.maximumPacketSize, u32: UInt32(BrokerCore.packetLimit), to: &block)
                 Property.append(.subscriptionIdentifierAvailable, byte: 0, to: &block)
                 Property.append(.sharedSubscriptionAvailable, byte: 0, to: &block)

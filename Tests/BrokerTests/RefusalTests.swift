@@ -104,7 +104,7 @@ struct RefusalTests {
             }
             try encoder.subscribe(7, filters: block.span, to: &bytes)
             stage.send(bytes, from: device)
-            #expect(device.received() == ["connack 0 false", "suback 1,128,128,0"])
+            #expect(device.received() == ["connack 0 false", "suback 2,128,128,0"])
             let topic = Array("$aws/things/other/shadow/update/delta".utf8)
             stage.core.publish(topic: topic, payload: [], now: stage.now)
             #expect(device.received() == [])
@@ -209,11 +209,11 @@ struct AnswerTests {
         for case .shadowRequest(_, _, let ticket) in stage.steps { tickets.append(ticket) }
         try #require(tickets.count == 2)
         #expect(device.received() == [])
-        stage.core.complete(tickets[1])
+        stage.core.complete(tickets[1], now: stage.now)
         #expect(device.received() == [])
-        stage.core.complete(tickets[0])
+        stage.core.complete(tickets[0], now: stage.now)
         #expect(device.received() == ["puback #1", "puback #2", "puback #3"])
-        stage.core.complete(tickets[0])
+        stage.core.complete(tickets[0], now: stage.now)
         #expect(device.received() == [], "an answer is given once")
     }
 

@@ -1,0 +1,147 @@
+import MQTTWire
+
+//  What goes to subscribers: queued, sent within the client's window, acknowledged (clause 4.3, sender).
+
+extension BrokerCore {
+    mutating func deliver(_ message: Message, to subscriber: Subscriber, retain: Bool) {
+        let session = subscriber.session
+        let qos = min(message.qos, subscriber.options.qos)
+        guard qos > .atMostOnce else {
+            return deliverOnce(message, to: session, retain: retain)
+        }
+        guard !session.isFull else {
+            counters.dropped += 1
+            if let connection = session.connection { end(connection, reason: .quotaExceeded, will: .send) }
+            return
+        }
+        enqueue(message, qos, retain: retain, for: session)
+        feed(session)
+    }
+
+    private mutating func enqueue(_ message: Message, _ qos: QoS, retain: Bool, for session: Session) {
+        // Were a QoS 2 message sent before it is on disk, a crash would send it again as another one.
+        let mustWait = qos == .exactlyOnce && session.isPersistent
+        let ticket = mustWait ? feedLater(session) : 0
+        let entry = session.enqueue {
+            QueueEntry(sequence: $0, message: message, qos: qos, retain: retain, readyAfter: ticket)
+        }
+        if session.isPersistent { record(.enqueue(key: session.key, StoredEntry(entry))) }
+    }
+
+    private mutating func deliverOnce(_ message: Message, to session: Session, retain: Bool) {
+        guard let connection = session.connection, connection.stage == .connected else { return }
+        guard connection.output.count < Connection.dropAbove else {
+            counters.dropped += 1
+            return
+        }
+        write(message, to: connection, qos: .atMostOnce, packetID: 0, retain: retain, isDuplicate: false)
+    }
+
+    /// Sends what waits, as far as the client's window goes.
+    mutating func feed(_ session: Session) {
+        guard let connection = session.connection, connection.stage == .connected else { return }
+        while let packetID = session.takeRelease(settled: settled) {
+            send(Reply.pubrel(packetID, .success, connection.version), to: connection)
+        }
+        while connection.stage == .connected, session.inFlight.count < connection.window,
+            let entry = session.takeWaiting(settled: settled)
+        {
+            send(entry, of: session, to: connection)
+        }
+    }
+
+    private mutating func send(_ entry: QueueEntry, of session: Session, to connection: Connection) {
+        guard !entry.isReleased else {
+            return send(Reply.pubrel(entry.packetID, .success, connection.version), to: connection)
+        }
+        // What may have been sent goes on whatever its age [MQTT-4.3.3-7].
+        let isOfUse = (entry.wasSent && entry.qos == .exactlyOnce) || !entry.message.isExpired(now: now)
+        guard isOfUse,
+            write(
+                entry.message, to: connection, qos: entry.qos, packetID: entry.packetID, retain: entry.retain,
+                isDuplicate: entry.wasSent)
+        else { return finish(entry.packetID, of: session) }
+    }
+
+    // MARK: Acknowledgements of the client
+
+    /// PUBACK: a QoS 1 message is done [MQTT-4.3.2-3].
+    mutating func acknowledged(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
+        guard let session = connection.session, let entry = session.entry(inFlight: ack.packetID) else { return }
+        guard entry.qos == .atLeastOnce else { throw .unexpectedPacket(.puback) }
+        finish(ack.packetID, of: session)
+        feed(session)
+    }
+
+    /// PUBREC: the client has the QoS 2 message, or refuses it, which ends it too [MQTT-4.3.3-4].
+    mutating func taken(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
+        guard let session = connection.session else { return }
+        guard let entry = session.entry(inFlight: ack.packetID) else {
+            if ack.reason.isFailure { return }
+            return send(Reply.pubrel(ack.packetID, .packetIdentifierNotFound, connection.version), to: connection)
+        }
+        guard entry.qos == .exactlyOnce else { throw .unexpectedPacket(.pubrec) }
+        if ack.reason.isFailure {
+            finish(ack.packetID, of: session)
+        } else {
+            release(entry, of: session)
+        }
+        feed(session)
+    }
+
+    private mutating func release(_ entry: QueueEntry, of session: Session) {
+        var ticket: UInt64 = 0
+        if session.isPersistent, !entry.isReleased {
+            ticket = feedLater(session)
+            record(.release(key: session.key, sequence: entry.sequence))
+        }
+        session.release(entry.packetID, readyAfter: ticket)
+    }
+
+    /// PUBCOMP: a QoS 2 message is done.
+    mutating func completed(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
+        guard let session = connection.session, let entry = session.entry(inFlight: ack.packetID) else { return }
+        guard entry.isReleased else { throw .unexpectedPacket(.pubcomp) }
+        finish(ack.packetID, of: session)
+        feed(session)
+    }
+
+    private mutating func finish(_ packetID: UInt16, of session: Session) {
+        guard let entry = session.finish(packetID), session.isPersistent else { return }
+        record(.dequeue(key: session.key, sequence: entry.sequence))
+    }
+
+    // MARK: Packets
+
+    /// Appends the packet to the client's output; false where it is larger than the client takes.
+    @discardableResult
+    private mutating func write(
+        _ message: Message, to connection: Connection, qos: QoS, packetID: UInt16, retain: Bool, isDuplicate: Bool
+    ) -> Bool {
+        let template = Reply.publish(message, version: connection.version, qos: qos, now: now)
+        guard template.bytes.count <= connection.packetLimit else { return false }
+        let start = connection.output.count
+        connection.output.append(contentsOf: template.bytes)
+        if retain { connection.output[start] |= 0x01 }
+        if isDuplicate { connection.output[start] |= 0x08 }
+        if qos > .atMostOnce {
+            connection.output[start + template.packetIDOffset] = UInt8(truncatingIfNeeded: packetID >> 8)
+            connection.output[start + template.packetIDOffset + 1] = UInt8(truncatingIfNeeded: packetID)
+        }
+        counters.packetsSent += 1
+        touch(connection)
+        if connection.output.count > Connection.closeAbove {
+            end(connection, reason: .quotaExceeded, will: .send)
+        }
+        return true
+    }
+}
+
+extension StoredEntry {
+    init(_ entry: QueueEntry) {
+        self.init(
+            sequence: entry.sequence, qos: entry.qos.rawValue, topic: entry.message.topic,
+            payload: entry.message.payload, properties: entry.message.properties, retain: entry.retain,
+            expires: entry.message.expires)
+    }
+}
