@@ -3,38 +3,45 @@ import MQTTWire
 //  What goes to subscribers: queued, sent within the client's window, acknowledged (clause 4.3, sender).
 
 extension BrokerCore {
-    mutating func deliver(_ message: Message, to subscriber: Subscriber, retain: Bool) {
-        let session = subscriber.session
-        let qos = min(message.qos, subscriber.options.qos)
+    /// Sends or queues a live message; `share` is the shared subscription that it came by.
+    mutating func deliver(_ message: Message, to session: Session, _ grant: Grant, share: [UInt8] = []) {
+        let qos = min(message.qos, grant.qos)
+        let retain = grant.keepsRetain && message.retain
         guard qos > .atMostOnce else {
-            return deliverOnce(message, to: session, retain: retain)
+            return deliverOnce(message, to: session, retain: retain, identifiers: grant.identifiers)
         }
         guard !session.isFull else {
             counters.dropped += 1
             if let connection = session.connection { end(connection, reason: .quotaExceeded, will: .send) }
             return
         }
-        enqueue(message, qos, retain: retain, for: session)
+        enqueue(message, qos, grant, retain: retain, share: share, for: session)
         feed(session)
     }
 
-    private mutating func enqueue(_ message: Message, _ qos: QoS, retain: Bool, for session: Session) {
+    mutating func enqueue(
+        _ message: Message, _ qos: QoS, _ grant: Grant, retain: Bool, share: [UInt8] = [], for session: Session
+    ) {
         // Were a QoS 2 message sent before it is on disk, a crash would send it again as another one.
         let mustWait = qos == .exactlyOnce && session.isPersistent
         let ticket = mustWait ? feedLater(session) : 0
         let entry = session.enqueue {
-            QueueEntry(sequence: $0, message: message, qos: qos, retain: retain, readyAfter: ticket)
+            QueueEntry(
+                sequence: $0, message: message, qos: qos, retain: retain, identifiers: grant.identifiers, share: share,
+                readyAfter: ticket)
         }
         if session.isPersistent { record(.enqueue(key: session.key, StoredEntry(entry))) }
     }
 
-    private mutating func deliverOnce(_ message: Message, to session: Session, retain: Bool) {
+    private mutating func deliverOnce(
+        _ message: Message, to session: Session, retain: Bool, identifiers: [UInt32]
+    ) {
         guard let connection = session.connection, connection.stage == .connected else { return }
         guard connection.output.count < Connection.dropAbove else {
             counters.dropped += 1
             return
         }
-        write(message, to: connection, qos: .atMostOnce, packetID: 0, retain: retain, isDuplicate: false)
+        write(message, to: connection, PacketHead(qos: .atMostOnce, retain: retain, identifiers: identifiers))
     }
 
     /// Sends what waits, as far as the client's window goes.
@@ -58,8 +65,10 @@ extension BrokerCore {
         let isOfUse = (entry.wasSent && entry.qos == .exactlyOnce) || !entry.message.isExpired(now: now)
         guard isOfUse,
             write(
-                entry.message, to: connection, qos: entry.qos, packetID: entry.packetID, retain: entry.retain,
-                isDuplicate: entry.wasSent)
+                entry.message, to: connection,
+                PacketHead(
+                    qos: entry.qos, packetID: entry.packetID, retain: entry.retain, isDuplicate: entry.wasSent,
+                    identifiers: entry.identifiers))
         else { return finish(entry.packetID, of: session) }
     }
 
@@ -115,19 +124,11 @@ extension BrokerCore {
 
     /// Appends the packet to the client's output; false where it is larger than the client takes.
     @discardableResult
-    private mutating func write(
-        _ message: Message, to connection: Connection, qos: QoS, packetID: UInt16, retain: Bool, isDuplicate: Bool
-    ) -> Bool {
-        let template = Reply.publish(message, version: connection.version, qos: qos, now: now)
+    private mutating func write(_ message: Message, to connection: Connection, _ head: PacketHead) -> Bool {
+        let form = PacketForm(version: connection.version, qos: head.qos)
+        let template = Reply.publish(message, form, identifiers: head.identifiers, now: now)
         guard template.bytes.count <= connection.packetLimit else { return false }
-        let start = connection.output.count
-        connection.output.append(contentsOf: template.bytes)
-        if retain { connection.output[start] |= 0x01 }
-        if isDuplicate { connection.output[start] |= 0x08 }
-        if qos > .atMostOnce {
-            connection.output[start + template.packetIDOffset] = UInt8(truncatingIfNeeded: packetID >> 8)
-            connection.output[start + template.packetIDOffset + 1] = UInt8(truncatingIfNeeded: packetID)
-        }
+        head.append(template, to: &connection.output)
         counters.packetsSent += 1
         touch(connection)
         if connection.output.count > Connection.closeAbove {
@@ -137,11 +138,32 @@ extension BrokerCore {
     }
 }
 
+/// What is different in each receiver's copy of a PUBLISH.
+private struct PacketHead {
+    var qos: QoS
+    var packetID: UInt16 = 0
+    var retain: Bool
+    var isDuplicate = false
+    var identifiers: [UInt32] = []
+
+    /// Appends the encoded packet and patches it.
+    func append(_ template: PacketTemplate, to output: inout [UInt8]) {
+        let start = output.count
+        output.append(contentsOf: template.bytes)
+        if retain { output[start] |= 0x01 }
+        if isDuplicate { output[start] |= 0x08 }
+        if qos > .atMostOnce {
+            output[start + template.packetIDOffset] = UInt8(truncatingIfNeeded: packetID >> 8)
+            output[start + template.packetIDOffset + 1] = UInt8(truncatingIfNeeded: packetID)
+        }
+    }
+}
+
 extension StoredEntry {
     init(_ entry: QueueEntry) {
         self.init(
             sequence: entry.sequence, qos: entry.qos.rawValue, topic: entry.message.topic,
             payload: entry.message.payload, properties: entry.message.properties, retain: entry.retain,
-            expires: entry.message.expires)
+            expires: entry.message.expires, identifiers: entry.identifiers, share: entry.share)
     }
 }

@@ -4,46 +4,107 @@ import MQTTWire
 //  Who gets a message, and what is kept of it for later subscribers.
 
 extension BrokerCore {
+    /// Whether a message may be turned down because a kept session has no room for it.
+    enum Insistence {
+        /// Nobody gets it then: its publisher is told, and keeps it.
+        case refusable
+        /// There is no publisher to tell: the full session misses it, the others do not.
+        case firm
+    }
+
     /// Hands a message to all subscribers and to the retained ones.
     ///
-    /// - Returns: false where a client's message meets a kept session whose queue is full; then nobody has got it.
+    /// - Returns: false where it was turned down.
     @discardableResult
-    mutating func distribute(_ message: Message, from sender: Session?) -> Bool {
-        let matches = matches(message.topic)
-        // A message of the server itself has no publisher to refuse: a full session misses it, the others do not.
-        if message.qos > .atMostOnce, sender != nil, matches.contains(where: { isRefusing($0) }) {
+    mutating func distribute(_ message: Message, from sender: Session?, _ insistence: Insistence = .firm) -> Bool {
+        let audience = audience(of: message.topic)
+        if insistence == .refusable, message.qos > .atMostOnce, isRefused(message, by: audience) {
             counters.dropped += 1
             return false
         }
         if message.retain, message.kind != .shadowRequest { retain(message) }
-        for subscriber in matches where !(subscriber.options.noLocal && subscriber.session === sender) {
-            deliver(message, to: subscriber, retain: subscriber.options.retainAsPublished && message.retain)
+        for recipient in audience.recipients {
+            guard let grant = recipient.grant(from: sender) else { continue }
+            deliver(message, to: recipient.session, grant)
+        }
+        for group in audience.groups {
+            guard let member = group.pick({ fitness(of: $0, for: message.qos) }) else { continue }
+            deliver(message, to: member.session, member.grant, share: group.filter)
         }
         return true
     }
 
-    private func isRefusing(_ subscriber: Subscriber) -> Bool {
-        subscriber.options.qos > .atMostOnce && subscriber.session.isFull && subscriber.session.isPersistent
+    private func isRefused(_ message: Message, by audience: Audience) -> Bool {
+        for recipient in audience.recipients {
+            guard let grant = recipient.grant(from: nil) else { continue }
+            if isRefusing(recipient.session, grant.qos) { return true }
+        }
+        for group in audience.groups {
+            let members = group.members
+            guard members.allSatisfy({ fitness(of: $0, for: message.qos) == .unable }) else { continue }
+            if members.contains(where: { isRefusing($0.session, $0.options.qos) }) { return true }
+        }
+        return false
     }
 
-    /// Subscribers of a topic, one entry a session: overlapping filters give one copy at the highest QoS.
-    private mutating func matches(_ topic: [UInt8]) -> [Subscriber] {
-        if let known = matchCache[topic] { return known }
-        var found: [Subscriber] = []
-        subscribers.matchFilters(topic: topic.span) { found.append(contentsOf: $0) }
-        var best: [Subscriber] = []
-        var positions: [ObjectIdentifier: Int] = [:]
-        for subscriber in found {
-            if let position = positions[ObjectIdentifier(subscriber.session)] {
-                if best[position].options.qos < subscriber.options.qos { best[position] = subscriber }
-            } else {
-                positions[ObjectIdentifier(subscriber.session)] = best.count
-                best.append(subscriber)
-            }
+    private func isRefusing(_ session: Session, _ qos: QoS) -> Bool {
+        qos > .atMostOnce && session.isFull && session.isPersistent
+    }
+
+    /// How well a member of a group can take a message of `qos`.
+    private func fitness(of member: Subscriber, for qos: QoS) -> ShareGroup.Fitness {
+        let session = member.session
+        let isPromise = min(qos, member.options.qos) > .atMostOnce
+        guard let connection = session.connection, connection.stage == .connected else {
+            return isPromise && session.isPersistent && !session.isFull ? .away : .unable
         }
-        if matchCache.count >= 4096 { matchCache.removeAll(keepingCapacity: true) }
-        matchCache[topic] = best
-        return best
+        guard !isPromise || !session.isFull else { return .unable }
+        let hasRoom = connection.output.count < Connection.dropAbove
+        guard isPromise else { return hasRoom ? .ready : .busy }
+        return hasRoom && session.queueCount < connection.window ? .ready : .busy
+    }
+
+    /// Subscribers of a topic.
+    private mutating func audience(of topic: [UInt8]) -> Audience {
+        if let known = audiences[topic] { return known }
+        var found: [Subscriber] = []
+        var audience = Audience()
+        subscribers.matchFilters(topic: topic.span) { place in
+            found.append(contentsOf: place.subscribers)
+            audience.groups.append(contentsOf: place.groups)
+        }
+        audience.recipients = Recipient.gather(found)
+        if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
+        audiences[topic] = audience
+        return audience
+    }
+
+    /// Gives what an ended session was to get for its groups to other members.
+    ///
+    /// A QoS 2 message that was sent to the client must not go to anybody else [MQTT-4.8.2-5].
+    mutating func handOn(_ session: Session) {
+        let sent = session.inFlight.filter { $0.qos == .atLeastOnce }
+        let waiting = session.waiting[session.waitingHead...].filter { !($0.wasSent && $0.qos == .exactlyOnce) }
+        for entry in sent + waiting where !entry.share.isEmpty {
+            guard let group = group(entry.share) else { continue }
+            // They were promised to the publisher: rather beyond a limit than lost.
+            let member =
+                group.pick { fitness(of: $0, for: entry.message.qos) }
+                ?? group.members.first { $0.options.qos > .atMostOnce }
+            guard let member else { continue }
+            let qos = min(entry.message.qos, member.options.qos)
+            guard qos > .atMostOnce else {
+                deliver(entry.message, to: member.session, member.grant, share: group.filter)
+                continue
+            }
+            enqueue(entry.message, qos, member.grant, retain: entry.retain, share: group.filter, for: member.session)
+            feed(member.session)
+        }
+    }
+
+    private func group(_ filter: [UInt8]) -> ShareGroup? {
+        let path = Subscription(filter: filter, options: SubscriptionOptions(qos: .atMostOnce)).topicFilter
+        return subscribers.value(at: path.span)?.group(filter)
     }
 
     private mutating func retain(_ message: Message) {

@@ -43,7 +43,7 @@ extension BrokerCore {
     ) {
         counters.published += 1
         let mark = changeMark
-        guard distribute(message, from: session) else {
+        guard distribute(message, from: session, .refusable) else {
             return refuse(
                 message.qos, packetID, .quotaExceeded, "the queue of a subscriber that is away is full", connection)
         }

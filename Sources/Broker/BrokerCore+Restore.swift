@@ -24,9 +24,9 @@ extension BrokerCore {
         session.endedAt = stored.endedAt ?? now
         session.isStored = true
         sessions[session.key] = session
-        for (filter, raw) in stored.subscriptions {
+        for (filter, raw, identifier) in stored.subscriptions {
             guard let options = try? SubscriptionOptions(raw, version: .v5) else { continue }
-            let subscription = Subscription(filter: filter, options: options)
+            let subscription = Subscription(filter: filter, options: options, identifier: identifier)
             session.subscriptions[filter] = subscription
             plant(subscription, of: session)
         }
@@ -40,7 +40,8 @@ extension BrokerCore {
             session.restore(
                 QueueEntry(
                     sequence: entry.sequence, message: message, qos: qos, retain: entry.retain,
-                    wasSent: position < Int(Self.receiveMaximum), isReleased: entry.isReleased))
+                    identifiers: entry.identifiers, share: entry.share, wasSent: position < Int(Self.receiveMaximum),
+                    isReleased: entry.isReleased))
         }
     }
 }

@@ -4,14 +4,10 @@ import MQTTWire
 extension BrokerCore {
     mutating func subscribe(_ subscribe: Subscribe, _ frame: Span<UInt8>, _ connection: Connection) {
         guard let session = connection.session else { return }
-        if connection.version == .v5,
-            subscribe.properties.variableByteInteger(.subscriptionIdentifier, in: frame) != nil
-        {
-            return end(connection, reason: .subscriptionIdentifiersNotSupported, will: .send)
-        }
         let mark = changeMark
         var codes: [ReasonCode] = []
         var granted: [Granted] = []
+        let identifier = subscribe.properties.variableByteInteger(.subscriptionIdentifier, in: frame) ?? 0
         var cursor = FilterCursor(subscribe)
         if let limit = limits.filtersPerSubscribe, Self.count(cursor, in: frame) > limit {
             step(.refused(connection, reason: "a SUBSCRIBE has more filters than the limit of \(limit)"))
@@ -28,7 +24,7 @@ extension BrokerCore {
             }
             var options = request.options
             options.qos = min(options.qos, limits.maximumQoS)
-            let subscription = Subscription(filter: filter.copy(), options: options)
+            let subscription = Subscription(filter: filter.copy(), options: options, identifier: identifier)
             granted.append(Granted(subscription: subscription, isNew: add(subscription, to: session)))
             codes.append(.granted(options.qos))
         }
@@ -43,7 +39,9 @@ extension BrokerCore {
     }
 
     private func refusal(of filter: Span<UInt8>, _ session: Session) -> ReasonCode? {
-        if filter.starts(with: "$share/") { return .sharedSubscriptionsNotSupported }
+        if let shared = TopicFilter.split(shared: filter) {
+            return refusal(of: filter.slice(shared.filter), session)
+        }
         if !limits.allow(topic: filter) { return .topicFilterInvalid }
         if let limit = limits.subscriptionsPerClient, session.subscriptions.count >= limit { return .quotaExceeded }
         // A filter that is forbidden by --deny is refused in the same way in both versions.
@@ -57,38 +55,49 @@ extension BrokerCore {
         if session.isPersistent, replaced != subscription {
             record(
                 .subscribe(
-                    key: session.key, filter: subscription.filter, options: subscription.options.encoded(for: .v5)))
+                    key: session.key, filter: subscription.filter, options: subscription.options.encoded(for: .v5),
+                    identifier: subscription.identifier))
         }
         return replaced == nil
     }
 
     mutating func plant(_ subscription: Subscription, of session: Session) {
-        matchCache.removeAll(keepingCapacity: true)
-        subscribers.update(subscription.filter.span) { places in
-            var list = (places ?? []).filter { $0.session !== session }
-            list.append(Subscriber(session: session, options: subscription.options))
-            places = list
+        audiences.removeAll(keepingCapacity: true)
+        let subscriber = Subscriber(
+            session: session, options: subscription.options, identifier: subscription.identifier)
+        let path = subscription.topicFilter
+        subscribers.update(path.span) { place in
+            var filled = place ?? FilterPlace()
+            filled.put(subscriber, as: subscription)
+            place = filled
         }
     }
 
-    private mutating func uproot(_ filter: [UInt8], of session: Session) {
-        matchCache.removeAll(keepingCapacity: true)
-        subscribers.update(filter.span) { places in
-            let rest = (places ?? []).filter { $0.session !== session }
-            places = rest.isEmpty ? nil : rest
+    private mutating func uproot(_ subscription: Subscription, of session: Session) {
+        audiences.removeAll(keepingCapacity: true)
+        let path = subscription.topicFilter
+        subscribers.update(path.span) { place in
+            place?.remove(session, subscription)
+            if place?.isEmpty == true { place = nil }
         }
     }
 
-    /// Sends what is kept for a new subscription, behind the SUBACK that grants it.
+    /// Sends what is kept for a new subscription, behind the SUBACK that grants it; nothing for a shared one (4.8.2).
     mutating func deliverRetained(_ granted: Granted, to connection: Connection) {
-        let (filter, options) = (granted.subscription.filter, granted.subscription.options)
-        guard let session = connection.session,
-            options.retainHandling == .sendAlways || (options.retainHandling == .sendIfNew && granted.isNew)
+        let subscription = granted.subscription
+        let handling = subscription.options.retainHandling
+        guard let session = connection.session, !subscription.isShared,
+            handling == .sendAlways || (handling == .sendIfNew && granted.isNew)
         else { return }
+        let subscriber = Subscriber(
+            session: session, options: subscription.options, identifier: subscription.identifier)
+        var grant = subscriber.grant
+        grant.keepsRetain = true
         var found: [Message] = []
+        let filter = subscription.filter
         retained.matchTopics(filter: filter.span) { found.append($0) }
         for message in found where !message.isExpired(now: now) {
-            deliver(message, to: Subscriber(session: session, options: options), retain: true)
+            deliver(message, to: session, grant)
         }
     }
 
@@ -99,11 +108,11 @@ extension BrokerCore {
         var cursor = FilterCursor(unsubscribe)
         while let request = cursor.next(in: frame) {
             let filter = frame.slice(request.filter).copy()
-            guard session.subscriptions.removeValue(forKey: filter) != nil else {
+            guard let subscription = session.subscriptions.removeValue(forKey: filter) else {
                 codes.append(.noSubscriptionExisted)
                 continue
             }
-            uproot(filter, of: session)
+            uproot(subscription, of: session)
             if session.isPersistent { record(.unsubscribe(key: session.key, filter: filter)) }
             codes.append(.success)
         }
@@ -115,12 +124,13 @@ extension BrokerCore {
 
     /// Forgets a session with all that waits in it.
     mutating func drop(_ session: Session) {
-        for filter in session.subscriptions.keys {
-            uproot(filter, of: session)
+        for subscription in session.subscriptions.values {
+            uproot(subscription, of: session)
         }
         sessions[session.key] = nil
         if session.isStored { record(.dropSession(key: session.key)) }
         session.isStored = false
+        handOn(session)
     }
 
     mutating func recordSession(_ session: Session) {

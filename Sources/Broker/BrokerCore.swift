@@ -28,9 +28,10 @@ package struct BrokerCore: ~Copyable {
     let limits: BrokerLimits
     var sessions: [[UInt8]: Session] = [:]
     var connections: [ObjectIdentifier: Connection] = [:]
-    var subscribers = TopicTree<[Subscriber]>()
+    var subscribers = TopicTree<FilterPlace>()
     var retained = TopicTree<Message>()
-    var matchCache: [[UInt8]: [Subscriber]] = [:]
+    /// Audiences of topics that were published to lately.
+    var audiences: [[UInt8]: Audience] = [:]
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var nextTicket: UInt64 = 1

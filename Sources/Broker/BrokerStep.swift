@@ -36,7 +36,7 @@ package enum DurableChange: Sendable {
     case forgetRetained(topic: [UInt8])
     case session(key: [UInt8], principal: String, expirySeconds: UInt32, endedAt: Int64?)
     case dropSession(key: [UInt8])
-    case subscribe(key: [UInt8], filter: [UInt8], options: UInt8)
+    case subscribe(key: [UInt8], filter: [UInt8], options: UInt8, identifier: UInt32)
     case unsubscribe(key: [UInt8], filter: [UInt8])
     case enqueue(key: [UInt8], StoredEntry)
     /// The client has got the QoS 2 message: from now on PUBREL stands for it.
@@ -60,10 +60,14 @@ package struct StoredEntry: Sendable {
     package var expires: Int64?
     /// Whether the client has got it and only PUBREL and PUBCOMP are left.
     package var isReleased = false
+    /// Subscription identifiers that the subscriber sees.
+    package var identifiers: [UInt32]
+    /// The shared subscription that it came by, `$share/NAME/FILTER`; empty = none.
+    package var share: [UInt8]
 
     package init(
         sequence: Int64, qos: UInt8, topic: [UInt8], payload: [UInt8], properties: [UInt8], retain: Bool,
-        expires: Int64?
+        expires: Int64?, identifiers: [UInt32] = [], share: [UInt8] = []
     ) {
         self.sequence = sequence
         self.qos = qos
@@ -72,6 +76,8 @@ package struct StoredEntry: Sendable {
         self.properties = properties
         self.retain = retain
         self.expires = expires
+        self.identifiers = identifiers
+        self.share = share
     }
 }
 
@@ -82,7 +88,7 @@ package struct RestoredState: Sendable {
         package var principal: String
         package var expirySeconds: UInt32
         package var endedAt: Int64?
-        package var subscriptions: [(filter: [UInt8], options: UInt8)] = []
+        package var subscriptions: [(filter: [UInt8], options: UInt8, identifier: UInt32)] = []
         package var queue: [StoredEntry] = []
         /// Identifiers of QoS 2 messages that the client has not released.
         package var received: [UInt16] = []

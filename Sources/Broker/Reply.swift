@@ -67,8 +67,6 @@ enum Reply {
                     Property.append(.maximumQoS, byte: limits.maximumQoS.rawValue, to: &block)
                 }
                 Property.append(.maximumPacketSize, u32: UInt32(BrokerCore.packetLimit), to: &block)
-                Property.append(.subscriptionIdentifierAvailable, byte: 0, to: &block)
-                Property.append(.sharedSubscriptionAvailable, byte: 0, to: &block)
                 if session.expirySeconds != opening.expirySeconds {
                     Property.append(.sessionExpiryInterval, u32: session.expirySeconds, to: &block)
                 }
@@ -82,24 +80,28 @@ enum Reply {
     }
 
     /// The PUBLISH of a message in one form; the flags of the first byte and the packet identifier are left to patch.
-    static func publish(_ message: Message, version: MQTTVersion, qos: QoS, now: Int64) -> PacketTemplate {
-        let form = PacketForm(version: version, qos: qos)
-        if let known = message.packets[form] { return known }
+    static func publish(
+        _ message: Message, _ form: PacketForm, identifiers: [UInt32], now: Int64
+    ) -> PacketTemplate {
+        let isCommon = form.version == .v311 || (identifiers.isEmpty && message.expires == nil)
+        if isCommon, let known = message.packets[form] { return known }
         var template = PacketTemplate(bytes: [], packetIDOffset: 0)
-        template.bytes = encoded(version) { (encoder, bytes) throws(MQTTFault) in
+        template.bytes = encoded(form.version) { (encoder, bytes) throws(MQTTFault) in
             var block = message.properties
-            if version == .v5, let expires = message.expires {
+            for identifier in identifiers {
+                Property.append(.subscriptionIdentifier, variableByteInteger: Int(identifier), to: &block)
+            }
+            if form.version == .v5, let expires = message.expires {
                 let seconds = max(0, (expires - now + 999) / 1000)
                 Property.append(.messageExpiryInterval, u32: UInt32(clamping: seconds), to: &block)
             }
             let topic = message.topic
             let payload = message.payload
             let layout = try encoder.publish(
-                topic: topic.span, qos: qos, properties: block.span, payload: payload.span, to: &bytes)
+                topic: topic.span, qos: form.qos, properties: block.span, payload: payload.span, to: &bytes)
             template.packetIDOffset = layout.packetIDStart ?? 0
         }
-        // The remaining expiry interval differs each time: such a packet cannot be kept.
-        if message.expires == nil || version == .v311 { message.packets[form] = template }
+        if isCommon { message.packets[form] = template }
         return template
     }
 

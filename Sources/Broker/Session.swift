@@ -1,4 +1,4 @@
-package import MQTTWire
+import MQTTWire
 
 /// What the broker keeps of a client between its packets and, if the client asked for it, between its connections.
 package final class Session {
@@ -131,6 +131,10 @@ package struct QueueEntry {
     let qos: QoS
     /// RETAIN flag that the subscriber sees.
     let retain: Bool
+    /// Subscription identifiers that the subscriber sees.
+    var identifiers: [UInt32] = []
+    /// The shared subscription that it came by; empty = none.
+    var share: [UInt8] = []
     /// Ticket whose commit must be done before the next packet of this entry leaves; 0 = none.
     var readyAfter: UInt64 = 0
     /// Whether it may have been sent already, so that DUP is set.
@@ -140,16 +144,4 @@ package struct QueueEntry {
 
     /// Follows from the sequence, so that it is the same in every life of the server.
     var packetID: UInt16 { UInt16(truncatingIfNeeded: (sequence - 1) % Self.identifiers + 1) }
-}
-
-/// One subscription of a session.
-package struct Subscription: Equatable, Sendable {
-    package var filter: [UInt8]
-    package var options: SubscriptionOptions
-}
-
-/// A subscriber as the tree of filters holds it.
-struct Subscriber {
-    let session: Session
-    let options: SubscriptionOptions
 }

@@ -135,7 +135,7 @@ struct BrokerTests {
         var stage = Stage()
         var session = RestoredState.StoredSession(
             key: Array("a//d".utf8), principal: "a/", expirySeconds: 3600, endedAt: nil)
-        session.subscriptions = [(Array("q".utf8), 1)]
+        session.subscriptions = [(Array("q".utf8), 1, 0)]
         session.queue = [
             StoredEntry(
                 sequence: 4, qos: 1, topic: Array("q".utf8), payload: Array("old".utf8), properties: [],

@@ -27,9 +27,9 @@ struct Disk {
             sessions[key] = session
         case .dropSession(let key):
             sessions[key] = nil
-        case .subscribe(let key, let filter, let options):
+        case .subscribe(let key, let filter, let options, let identifier):
             sessions[key]?.subscriptions.removeAll { $0.filter == filter }
-            sessions[key]?.subscriptions.append((filter, options))
+            sessions[key]?.subscriptions.append((filter, options, identifier))
         case .unsubscribe(let key, let filter):
             sessions[key]?.subscriptions.removeAll { $0.filter == filter }
         case .enqueue(let key, let entry):

@@ -65,12 +65,16 @@ struct Stage: ~Copyable {
     }
 
     mutating func subscribe(
-        _ filter: String, qos: QoS = .atLeastOnce, options: SubscriptionOptions? = nil, from client: Client
+        _ filter: String, qos: QoS = .atLeastOnce, options: SubscriptionOptions? = nil, identifier: Int? = nil,
+        from client: Client
     ) {
         let name = Array(filter.utf8)
-        var bytes: [UInt8] = []
+        var (block, bytes): ([UInt8], [UInt8]) = ([], [])
+        if let identifier {
+            Property.append(.subscriptionIdentifier, variableByteInteger: identifier, to: &block)
+        }
         try? PacketEncoder(version: client.version).subscribe(
-            7, filter: name.span, options: options ?? SubscriptionOptions(qos: qos), to: &bytes)
+            7, filter: name.span, options: options ?? SubscriptionOptions(qos: qos), properties: block.span, to: &bytes)
         send(bytes, from: client)
     }
 
@@ -134,6 +138,18 @@ final class Client {
         return frames
     }
 
+    /// Subscription identifiers, smallest first, such as ` <1,200>`.
+    private static func identifiers(_ properties: ByteRange, _ frame: [UInt8]) -> String {
+        var cursor = PropertyCursor(properties)
+        var found: [UInt32] = []
+        while let property = cursor.next(in: frame.span) {
+            if property.id == .subscriptionIdentifier, case .variableByteInteger(let value) = property.value {
+                found.append(value)
+            }
+        }
+        return found.isEmpty ? "" : " <" + found.sorted().map { "\($0)" }.joined(separator: ",") + ">"
+    }
+
     private static func word(_ name: String, _ ack: Ack) -> String {
         "\(name) #\(ack.packetID)" + (ack.reason == .success ? "" : " \(ack.reason.rawValue)")
     }
@@ -156,6 +172,7 @@ final class Client {
             return "publish \(text(message.topic)) \(text(message.payload)) \(message.qos.rawValue)"
                 + (message.retain ? " retain" : "") + (message.isDuplicate ? " dup" : "")
                 + (message.qos == .atMostOnce ? "" : " #\(message.packetID)")
+                + identifiers(message.properties, frame)
         default: return "other"
         }
     }
