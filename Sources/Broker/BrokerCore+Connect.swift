@@ -89,6 +89,7 @@ extension BrokerCore {
         connection.isAuthenticating = false
         connection.window = min(Int(opening.receiveMaximum), 100)
         connection.packetLimit = Int(opening.packetLimit)
+        connection.aliasMaximum = min(opening.topicAliasMaximum, Self.outboundAliases)
         var keepAlive = opening.keepAliveSeconds
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
         connection.keepAliveSeconds = keepAlive
@@ -192,6 +193,7 @@ struct Opening {
     let expirySeconds: UInt32
     let receiveMaximum: UInt16
     let packetLimit: UInt32
+    let topicAliasMaximum: UInt16
 
     init(_ connect: Connect, _ frame: Span<UInt8>, isAssigned: Bool) {
         self.isAssigned = isAssigned
@@ -202,10 +204,12 @@ struct Opening {
             expirySeconds = properties.u32(.sessionExpiryInterval, in: frame) ?? 0
             receiveMaximum = properties.u16(.receiveMaximum, in: frame) ?? 65_535
             packetLimit = properties.u32(.maximumPacketSize, in: frame) ?? 268_435_460
+            topicAliasMaximum = properties.u16(.topicAliasMaximum, in: frame) ?? 0
         } else {
             expirySeconds = connect.cleanStart ? 0 : BrokerCore.longestExpiry
             receiveMaximum = BrokerCore.receiveMaximum
             packetLimit = 268_435_460
+            topicAliasMaximum = 0
         }
     }
 }

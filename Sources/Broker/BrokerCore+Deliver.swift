@@ -126,8 +126,14 @@ extension BrokerCore {
     @discardableResult
     private mutating func write(_ message: Message, to connection: Connection, _ head: PacketHead) -> Bool {
         let form = PacketForm(version: connection.version, qos: head.qos)
-        let template = Reply.publish(message, form, identifiers: head.identifiers, now: now)
+        var alias = connection.alias(for: message.topic)
+        var template = Reply.publish(message, form, identifiers: head.identifiers, alias: alias, now: now)
+        if case .new = alias, template.bytes.count > connection.packetLimit {
+            alias = .none
+            template = Reply.publish(message, form, identifiers: head.identifiers, alias: alias, now: now)
+        }
         guard template.bytes.count <= connection.packetLimit else { return false }
+        if case .new(let number) = alias { connection.tell(number, of: message.topic) }
         head.append(template, to: &connection.output)
         counters.packetsSent += 1
         touch(connection)

@@ -14,25 +14,22 @@ extension BrokerCore {
         guard publish.qos == .atMostOnce || connection.version == .v311 || !connection.isOverWindow else {
             return end(connection, reason: .receiveMaximumExceeded, will: .send)
         }
-        guard publish.properties.u16(.topicAlias, in: frame) == nil else {
-            return end(connection, reason: .topicAliasInvalid, will: .send)
-        }
+        let topic = try connection.topic(of: publish, in: frame)
         if publish.qos > .atMostOnce { connection.openPublishes += 1 }
         if publish.qos == .exactlyOnce, session.received.contains(publish.packetID) {
             return answerAgain(publish.packetID, session, connection)
         }
-        let topic = frame.slice(publish.topic)
-        guard limits.allow(topic: topic) else {
+        guard limits.allow(topic: topic.span) else {
             step(.refused(connection, reason: "a topic has more slashes than the limit of \(limits.topicSlashes ?? 0)"))
             return end(connection, reason: .topicNameInvalid, will: .send)
         }
-        guard policy.mayPublish(session.principal, topic: topic) else {
+        guard policy.mayPublish(session.principal, topic: topic.span) else {
             counters.refused += 1
-            let name = String(decoding: topic.copy(), as: UTF8.self)
+            let name = String(decoding: topic, as: UTF8.self)
             return refuse(publish.qos, publish.packetID, .notAuthorized, "may not publish to \(name)", connection)
         }
         let message = Message(
-            topic: topic.copy(), payload: frame.slice(publish.payload).copy(), qos: publish.qos, retain: publish.retain,
+            topic: topic, payload: frame.slice(publish.payload).copy(), qos: publish.qos, retain: publish.retain,
             properties: Reply.forwarded(publish.properties, frame),
             expires: publish.properties.u32(.messageExpiryInterval, in: frame).map { now + Int64($0) * 1000 })
         take(message, packetID: publish.packetID, connection, session)

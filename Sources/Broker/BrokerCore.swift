@@ -22,6 +22,10 @@ package struct BrokerCore: ~Copyable {
     static let longestExpiry: UInt32 = 7 * 24 * 3600
     /// Messages of QoS 1 and 2 that may be unacknowledged (AWS IoT: 100 each way).
     static let receiveMaximum: UInt16 = 100
+    /// Topic aliases that a client may set on its connection: what it can make us remember is 1 MiB.
+    static let topicAliasMaximum: UInt16 = 16
+    /// Topic aliases that we set on a connection, where the client takes as many.
+    static let outboundAliases: UInt16 = 64
 
     let policy: TopicPolicy
     let longestKeepAlive: UInt16?

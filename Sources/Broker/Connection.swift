@@ -1,3 +1,4 @@
+import ByteKit
 import MQTTWire
 
 /// One client connection as core and shell share it: the core appends to `output`, the shell writes it.
@@ -33,6 +34,12 @@ package final class Connection {
     var will: Message?
     /// Messages of QoS 1 and 2 that may be in flight to the client.
     var window = 100
+    /// Topics that the client gave a number on this connection, at most `BrokerCore.topicAliasMaximum`.
+    private var inboundAliases: [UInt16: [UInt8]] = [:]
+    /// Numbers of topics that the client has been told on this connection.
+    private var outboundAliases: [[UInt8]: UInt16] = [:]
+    /// The highest number that the client takes; 0 = none.
+    var aliasMaximum: UInt16 = 0
     /// Largest packet that the client takes, bytes.
     var packetLimit = 268_435_460
     /// Answers in the order of the requests [MQTT-4.6.0-2].
@@ -57,6 +64,49 @@ package final class Connection {
     private var answerLimit: Int { Int(BrokerCore.receiveMaximum) * (version == .v311 ? 1 : 2) }
     /// Bytes that the next packet may have: little before CONNECT, the broker's limit after it.
     package var inputLimit: Int { stage == .connected ? BrokerCore.packetLimit : BrokerCore.connectLimit }
+}
+
+/// How a topic is named in a PUBLISH (MQTT 5, clause 3.3.2.3.4).
+enum TopicAlias {
+    /// By its name alone.
+    case none
+    /// By its name, and from now on by the number.
+    case new(UInt16)
+    /// By the number alone.
+    case known(UInt16)
+}
+
+extension Connection {
+    /// Topics shorter than this are not worth a number, bytes: the property has three.
+    private static let shortestAliased = 6
+
+    /// The topic of a PUBLISH from the client, by name or by number; a name with a number is remembered.
+    ///
+    /// - Throws: `.topicAliasInvalid` above our maximum [MQTT-3.3.2-9], `.topicMissing` for a number without a name.
+    func topic(of publish: Publish, in frame: Span<UInt8>) throws(MQTTFault) -> [UInt8] {
+        let name = frame.slice(publish.topic).copy()
+        guard let alias = publish.properties.u16(.topicAlias, in: frame) else { return name }
+        guard alias <= BrokerCore.topicAliasMaximum else { throw .topicAliasInvalid }
+        guard name.isEmpty else {
+            inboundAliases[alias] = name
+            return name
+        }
+        guard let known = inboundAliases[alias] else { throw .topicMissing }
+        return known
+    }
+
+    /// How to name a topic to the client; the first topics get the numbers.
+    func alias(for topic: [UInt8]) -> TopicAlias {
+        guard aliasMaximum > 0, topic.count >= Self.shortestAliased else { return .none }
+        if let known = outboundAliases[topic] { return .known(known) }
+        let next = UInt16(outboundAliases.count) + 1
+        return next <= aliasMaximum ? .new(next) : .none
+    }
+
+    /// The client has been sent name and number.
+    func tell(_ alias: UInt16, of topic: [UInt8]) {
+        outboundAliases[topic] = alias
+    }
 }
 
 /// An acknowledgement that waits for a commit, or for one before it.

@@ -66,6 +66,7 @@ enum Reply {
                 if limits.maximumQoS < .exactlyOnce {
                     Property.append(.maximumQoS, byte: limits.maximumQoS.rawValue, to: &block)
                 }
+                Property.append(.topicAliasMaximum, u16: BrokerCore.topicAliasMaximum, to: &block)
                 Property.append(.maximumPacketSize, u32: UInt32(BrokerCore.packetLimit), to: &block)
                 if session.expirySeconds != opening.expirySeconds {
                     Property.append(.sessionExpiryInterval, u32: session.expirySeconds, to: &block)
@@ -81,9 +82,15 @@ enum Reply {
 
     /// The PUBLISH of a message in one form; the flags of the first byte and the packet identifier are left to patch.
     static func publish(
-        _ message: Message, _ form: PacketForm, identifiers: [UInt32], now: Int64
+        _ message: Message, _ form: PacketForm, identifiers: [UInt32], alias: TopicAlias, now: Int64
     ) -> PacketTemplate {
-        let isCommon = form.version == .v311 || (identifiers.isEmpty && message.expires == nil)
+        var (topic, number): ([UInt8], UInt16?) = (message.topic, nil)
+        switch alias {
+        case .none: break
+        case .new(let alias): number = alias
+        case .known(let alias): (topic, number) = ([], alias)
+        }
+        let isCommon = form.version == .v311 || (identifiers.isEmpty && number == nil && message.expires == nil)
         if isCommon, let known = message.packets[form] { return known }
         var template = PacketTemplate(bytes: [], packetIDOffset: 0)
         template.bytes = encoded(form.version) { (encoder, bytes) throws(MQTTFault) in
@@ -95,7 +102,7 @@ enum Reply {
                 let seconds = max(0, (expires - now + 999) / 1000)
                 Property.append(.messageExpiryInterval, u32: UInt32(clamping: seconds), to: &block)
             }
-            let topic = message.topic
+            if let number { Property.append(.topicAlias, u16: number, to: &block) }
             let payload = message.payload
             let layout = try encoder.publish(
                 topic: topic.span, qos: form.qos, properties: block.span, payload: payload.span, to: &bytes)
