@@ -1,9 +1,6 @@
 import ByteKit
 package import MQTTWire
 
-/// Whether a will leaves when a connection ends.
-enum WillFate { case send, drop }
-
 extension BrokerCore {
     mutating func dispatch(_ packet: Packet, _ frame: Span<UInt8>, _ connection: Connection) throws(MQTTFault) {
         guard connection.stage == .connected else {
@@ -43,7 +40,7 @@ extension BrokerCore {
             guard will.qos <= limits.maximumQoS else {
                 return refuse(connection, .qosNotSupported, "the client's will has QoS \(will.qos.rawValue)")
             }
-            connection.will = message(of: will, in: frame, now: now)
+            connection.will = LastWill(will, in: frame)
         }
         connection.opening = Opening(connect, frame, isAssigned: clientID.isEmpty)
         if clientID.isEmpty { clientID = Array("auto-\(UInt64.random(in: .min ... .max))".utf8) }
@@ -62,7 +59,7 @@ extension BrokerCore {
         self.now = now
         guard connection.stage == .authenticating, let opening = connection.opening else { return }
         connection.opening = nil
-        let willTopic = connection.will?.topic
+        let willTopic = connection.will?.message.topic
         if let willTopic, !policy.mayPublish(principal, topic: willTopic.span) {
             return refuse(connection, .notAuthorized, "the will's topic is not the client's to publish")
         }
@@ -76,8 +73,10 @@ extension BrokerCore {
         session.expirySeconds = min(opening.expirySeconds, Self.longestExpiry)
         session.endedAt = nil
         session.connection = connection
+        cancelWill(of: session)
         sessions[key] = session
         recordSession(session)
+        storeWill(of: connection, session)
         open(connection, session, opening, resumed == nil ? .absent : .present)
     }
 
@@ -126,54 +125,13 @@ extension BrokerCore {
         finish(connection, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
     }
 
-    /// Ends a connection from our side; an MQTT 5 client is told why.
-    mutating func end(_ connection: Connection, reason: ReasonCode?, will: WillFate) {
-        guard connection.stage != .ended else { return }
-        if let reason, connection.version == .v5, connection.stage == .connected {
-            send(Reply.disconnect(reason), to: connection)
-        }
-        finish(connection, will: will)
-    }
-
-    /// Takes the connection out of the books: it is no longer anybody's, whatever still arrives on it.
-    mutating func finish(_ connection: Connection, will fate: WillFate) {
-        guard connection.stage != .ended else { return }
-        connection.stage = .ended
-        connection.isClosing = true
-        connection.isAuthenticating = false
-        connection.answers.removeAll()
-        connections[ObjectIdentifier(connection)] = nil
-        touch(connection)
-        let will = connection.will
-        connection.will = nil
-        if let session = connection.session, session.connection === connection {
-            session.connection = nil
-            notePresence(session, isConnected: false, connection)
-            if session.isPersistent {
-                session.endedAt = now
-                recordSession(session)
-            } else {
-                drop(session)
-            }
-        }
-        // A client that was never let in has no say, and its will's topic was never checked.
-        if fate == .send, let will, let session = connection.session { distribute(will, from: session) }
-    }
-
-    private mutating func notePresence(_ session: Session, isConnected: Bool, _ connection: Connection) {
+    mutating func notePresence(_ session: Session, isConnected: Bool, _ connection: Connection) {
         let thing =
             switch session.principal {
             case .device(let thing): thing
             case .administrator: session.clientID
             }
         step(.presence(thing: thing, isConnected: isConnected, address: connection.address))
-    }
-
-    func message(of will: Will, in frame: Span<UInt8>, now: Int64) -> Message {
-        Message(
-            topic: frame.slice(will.topic).copy(), payload: frame.slice(will.payload).copy(), qos: will.qos,
-            retain: will.retain, properties: Reply.forwarded(will.properties, frame),
-            expires: will.properties.u32(.messageExpiryInterval, in: frame).map { now + Int64($0) * 1000 })
     }
 }
 

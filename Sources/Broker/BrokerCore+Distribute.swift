@@ -110,15 +110,20 @@ extension BrokerCore {
     private mutating func retain(_ message: Message) {
         let topic = message.topic
         if message.payload.isEmpty {
-            guard retained.value(at: topic.span) != nil else { return }
-            retained.update(topic.span) { $0 = nil }
-            record(.forgetRetained(topic: message.topic))
+            forgetRetained(topic)
         } else {
+            if let expires = message.expires { arm(.retained(topic), due: expires + 1) }
             retained.update(topic.span) { $0 = message }
             record(
                 .retain(
                     topic: message.topic, payload: message.payload, qos: message.qos.rawValue,
-                    properties: message.properties, stored: now))
+                    properties: message.properties, stored: now, expires: message.expires))
         }
+    }
+
+    mutating func forgetRetained(_ topic: [UInt8]) {
+        guard retained.value(at: topic.span) != nil else { return }
+        retained.update(topic.span) { $0 = nil }
+        record(.forgetRetained(topic: topic))
     }
 }

@@ -7,7 +7,10 @@ extension BrokerCore {
         for stored in state.retained {
             guard let qos = QoS(rawValue: stored.qos) else { continue }
             let message = Message(
-                topic: stored.topic, payload: stored.payload, qos: qos, retain: true, properties: stored.properties)
+                topic: stored.topic, payload: stored.payload, qos: qos, retain: true, properties: stored.properties,
+                expires: stored.expires)
+            // One that expired meanwhile is due at once, and then forgotten on disk as well.
+            if let expires = stored.expires { arm(.retained(stored.topic), due: expires + 1) }
             retained.update(stored.topic.span) { $0 = message }
         }
         for stored in state.sessions {
@@ -30,6 +33,10 @@ extension BrokerCore {
             session.subscriptions[filter] = subscription
             plant(subscription, of: session)
         }
+        if let stored = stored.will, let will = LastWill(stored) {
+            session.will = (will, stored.due ?? session.due(of: will, from: now))
+        }
+        arm(session)
         session.received = Set(stored.received)
         for (position, entry) in stored.queue.enumerated() {
             guard let qos = QoS(rawValue: entry.qos) else { continue }

@@ -73,7 +73,7 @@ extension BrokerCore {
         }
     }
 
-    private mutating func uproot(_ subscription: Subscription, of session: Session) {
+    mutating func uproot(_ subscription: Subscription, of session: Session) {
         audiences.removeAll(keepingCapacity: true)
         let path = subscription.topicFilter
         subscribers.update(path.span) { place in
@@ -118,32 +118,5 @@ extension BrokerCore {
         }
         let unsuback = Reply.unsuback(unsubscribe.packetID, codes, connection.version)
         answer(Answer(bytes: unsuback), to: connection, changedSince: mark)
-    }
-
-    // MARK: Sessions
-
-    /// Forgets a session with all that waits in it.
-    mutating func drop(_ session: Session) {
-        for subscription in session.subscriptions.values {
-            uproot(subscription, of: session)
-        }
-        sessions[session.key] = nil
-        if session.isStored { record(.dropSession(key: session.key)) }
-        session.isStored = false
-        handOn(session)
-    }
-
-    mutating func recordSession(_ session: Session) {
-        guard session.isPersistent else {
-            // A kept session that is now to end with its connection need not come back after a crash.
-            if session.isStored { record(.dropSession(key: session.key)) }
-            session.isStored = false
-            return
-        }
-        session.isStored = true
-        record(
-            .session(
-                key: session.key, principal: session.principal.text, expirySeconds: session.expirySeconds,
-                endedAt: session.endedAt))
     }
 }

@@ -36,6 +36,7 @@ package struct BrokerCore: ~Copyable {
     var retained = TopicTree<Message>()
     /// Audiences of topics that were published to lately.
     var audiences: [[UInt8]: Audience] = [:]
+    var deadlines = Deadlines()
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var nextTicket: UInt64 = 1
@@ -109,10 +110,16 @@ package struct BrokerCore: ~Copyable {
                 end(connection, reason: .keepAliveTimeout, will: .send)
             }
         }
-        for session in Array(sessions.values) {
-            guard let ended = session.endedAt, session.expirySeconds != .max else { continue }
-            if now - ended >= Int64(session.expirySeconds) * 1000 { drop(session) }
-        }
+        meetDeadlines()
+    }
+
+    /// When something is due next, milliseconds since 1970: a will, the end of a session or of a retained message.
+    package var deadline: Int64? { deadlines.first }
+
+    /// `deadline` has come.
+    package mutating func timeUp(now: Int64) {
+        self.now = now
+        meetDeadlines()
     }
 
     /// Whoever holds this thing's credential loses its connections.
@@ -127,7 +134,7 @@ package struct BrokerCore: ~Copyable {
     package mutating func shutDown(now: Int64) {
         self.now = now
         for connection in Array(connections.values) {
-            end(connection, reason: .serverShuttingDown, will: .drop)
+            end(connection, reason: .serverShuttingDown, will: .keep)
         }
     }
 

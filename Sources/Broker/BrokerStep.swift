@@ -32,10 +32,16 @@ package struct AnswerTicket {
 
 /// A change of what the broker keeps on disk; each may be applied again without harm.
 package enum DurableChange: Sendable {
-    case retain(topic: [UInt8], payload: [UInt8], qos: UInt8, properties: [UInt8], stored: Int64)
+    /// Times in milliseconds since 1970.
+    case retain(
+        topic: [UInt8], payload: [UInt8], qos: UInt8, properties: [UInt8], stored: Int64, expires: Int64?)
     case forgetRetained(topic: [UInt8])
     case session(key: [UInt8], principal: String, expirySeconds: UInt32, endedAt: Int64?)
+    /// With it go its subscriptions, queue, identifiers and will.
     case dropSession(key: [UInt8])
+    /// The will of a client that is there, or that is gone and whose will waits for its time.
+    case will(key: [UInt8], StoredWill)
+    case forgetWill(key: [UInt8])
     case subscribe(key: [UInt8], filter: [UInt8], options: UInt8, identifier: UInt32)
     case unsubscribe(key: [UInt8], filter: [UInt8])
     case enqueue(key: [UInt8], StoredEntry)
@@ -81,6 +87,35 @@ package struct StoredEntry: Sendable {
     }
 }
 
+/// A will as it is stored.
+package struct StoredWill: Sendable {
+    package var topic: [UInt8]
+    package var payload: [UInt8]
+    package var qos: UInt8
+    package var retain: Bool
+    package var properties: [UInt8]
+    /// Message expiry, which begins when the will is published.
+    package var expirySeconds: UInt32?
+    /// Seconds from the end of the connection to its publication.
+    package var delaySeconds: UInt32
+    /// When it is published, milliseconds since 1970; nil while the client is there.
+    package var due: Int64?
+
+    package init(
+        topic: [UInt8], payload: [UInt8], qos: UInt8, retain: Bool, properties: [UInt8], expirySeconds: UInt32?,
+        delaySeconds: UInt32, due: Int64?
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.expirySeconds = expirySeconds
+        self.delaySeconds = delaySeconds
+        self.due = due
+    }
+}
+
 /// What an earlier run left on disk.
 package struct RestoredState: Sendable {
     package struct StoredSession: Sendable {
@@ -92,6 +127,7 @@ package struct RestoredState: Sendable {
         package var queue: [StoredEntry] = []
         /// Identifiers of QoS 2 messages that the client has not released.
         package var received: [UInt16] = []
+        package var will: StoredWill?
 
         package init(key: [UInt8], principal: String, expirySeconds: UInt32, endedAt: Int64?) {
             self.key = key
@@ -106,12 +142,15 @@ package struct RestoredState: Sendable {
         package var payload: [UInt8]
         package var qos: UInt8
         package var properties: [UInt8]
+        /// When it is of no use any more, milliseconds since 1970.
+        package var expires: Int64?
 
-        package init(topic: [UInt8], payload: [UInt8], qos: UInt8, properties: [UInt8]) {
+        package init(topic: [UInt8], payload: [UInt8], qos: UInt8, properties: [UInt8], expires: Int64? = nil) {
             self.topic = topic
             self.payload = payload
             self.qos = qos
             self.properties = properties
+            self.expires = expires
         }
     }
 

@@ -31,7 +31,7 @@ package final class Connection {
     var session: Session?
     /// What CONNECT asked for, until the client is authenticated.
     var opening: Opening?
-    var will: Message?
+    var will: LastWill?
     /// Messages of QoS 1 and 2 that may be in flight to the client.
     var window = 100
     /// Topics that the client gave a number on this connection, at most `BrokerCore.topicAliasMaximum`.

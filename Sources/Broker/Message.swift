@@ -36,7 +36,13 @@ package final class Message {
     var cost: Int { topic.count + payload.count + properties.count + 200 }
 
     func isExpired(now: Int64) -> Bool {
-        expires.map { $0 <= now } ?? false
+        expires.map { $0 < now } ?? false
+    }
+
+    /// The same message with another time of expiry.
+    func expiring(_ expires: Int64?) -> Message {
+        Message(
+            topic: topic, payload: payload, qos: qos, retain: retain, properties: properties, expires: expires)
     }
 }
 

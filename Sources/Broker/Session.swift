@@ -26,6 +26,8 @@ package final class Session {
     /// Identifiers that wait for their PUBREL, in the order of the PUBRECs [MQTT-4.6.0-4].
     private var releases: [UInt16] = []
     var endedAt: Int64?
+    /// A will that waits for its time, milliseconds since 1970.
+    var will: (will: LastWill, due: Int64)?
     /// Whether a row of it is on disk or on its way there.
     var isStored = false
     private var lastSequence: Int64 = 0
@@ -40,6 +42,14 @@ package final class Session {
 
     /// Whether it is kept on disk.
     var isPersistent: Bool { expirySeconds > 0 }
+    /// When it ends if the client stays away; nil while it is there, and where it never ends.
+    var endsAt: Int64? {
+        expirySeconds == .max ? nil : endedAt.map { $0 + Int64(expirySeconds) * 1000 }
+    }
+    /// When a will leaves whose client is gone since `start`, milliseconds: after its delay, or with the session.
+    func due(of will: LastWill, from start: Int64) -> Int64 {
+        start + Int64(min(will.delaySeconds, expirySeconds)) * 1000
+    }
     var queueCount: Int { inFlight.count + waiting.count - waitingHead }
     var isFull: Bool { queueCount >= Self.queueLimit || queuedBytes >= Self.queueBytes }
 

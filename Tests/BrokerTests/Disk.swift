@@ -14,8 +14,9 @@ struct Disk {
 
     mutating func apply(_ change: DurableChange) {
         switch change {
-        case .retain(let topic, let payload, let qos, let properties, _):
-            retained[topic] = .init(topic: topic, payload: payload, qos: qos, properties: properties)
+        case .retain(let topic, let payload, let qos, let properties, _, let expires):
+            retained[topic] = .init(
+                topic: topic, payload: payload, qos: qos, properties: properties, expires: expires)
         case .forgetRetained(let topic):
             retained[topic] = nil
         case .session(let key, let principal, let expiry, let endedAt):
@@ -24,9 +25,14 @@ struct Disk {
             session.subscriptions = sessions[key]?.subscriptions ?? []
             session.queue = sessions[key]?.queue ?? []
             session.received = sessions[key]?.received ?? []
+            session.will = sessions[key]?.will
             sessions[key] = session
         case .dropSession(let key):
             sessions[key] = nil
+        case .will(let key, let will):
+            sessions[key]?.will = will
+        case .forgetWill(let key):
+            sessions[key]?.will = nil
         case .subscribe(let key, let filter, let options, let identifier):
             sessions[key]?.subscriptions.removeAll { $0.filter == filter }
             sessions[key]?.subscriptions.append((filter, options, identifier))

@@ -84,7 +84,7 @@ struct TopicAliasTests {
         stage.subscribe("some/topic", from: other)
         #expect(names(other.frames()) == ["some/topic"])
         let kept = stage.changes.compactMap {
-            if case .retain(let topic, _, _, let properties, _) = $0 { topic + properties } else { nil }
+            if case .retain(let topic, _, _, let properties, _, _) = $0 { topic + properties } else { nil }
         }
         #expect(kept == [Array("some/topic".utf8)])
     }

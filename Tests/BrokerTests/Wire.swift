@@ -23,7 +23,8 @@ struct Stage: ~Copyable {
     mutating func client(
         _ name: String, _ version: MQTTVersion = .v311, session: SessionStart = .clean,
         as principal: Principal = .administrator,
-        keepAlive: UInt16 = 0, will: (topic: String, payload: String)? = nil, properties: [UInt8] = []
+        keepAlive: UInt16 = 0, will: (topic: String, payload: String)? = nil, willRetain: Retain = .no,
+        willProperties: [UInt8] = [], properties: [UInt8] = []
     ) -> Client {
         let client = Client(version, now: now)
         core.opened(client.connection, now: now)
@@ -32,7 +33,9 @@ struct Stage: ~Copyable {
         let encoder = PacketEncoder(version: version)
         if let will {
             let (topic, payload) = (Array(will.topic.utf8), Array(will.payload.utf8))
-            let message = WillMessage(topic: topic.span, payload: payload.span, qos: .atLeastOnce)
+            let message = WillMessage(
+                topic: topic.span, payload: payload.span, qos: .atLeastOnce, retain: willRetain,
+                properties: willProperties.span)
             try? encoder.connect(
                 clientID: id.span, session: session, keepAliveSeconds: keepAlive, will: message,
                 properties: properties.span,
