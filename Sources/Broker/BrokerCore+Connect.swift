@@ -97,7 +97,8 @@ extension BrokerCore {
                 opening, version: connection.version, session: session, presence: presence, limits: limits,
                 keepAlive: keepAlive == opening.keepAliveSeconds ? nil : keepAlive),
             to: connection)
-        notePresence(session, isConnected: true, connection)
+        connection.number = connectionCounts.next(session.key, now: now)
+        note(.connected, connection, session)
         session.rewind()
         feed(session)
     }
@@ -109,7 +110,7 @@ extension BrokerCore {
         step(.refused(connection, reason: why))
         send(Reply.refused(reason, version: connection.version), to: connection)
         connection.will = nil
-        finish(connection, will: .drop)
+        finish(connection, .clientError, will: .drop)
     }
 
     private mutating func goodbye(
@@ -122,16 +123,7 @@ extension BrokerCore {
             session.expirySeconds = min(seconds, Self.longestExpiry)
             recordSession(session)
         }
-        finish(connection, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
-    }
-
-    mutating func notePresence(_ session: Session, isConnected: Bool, _ connection: Connection) {
-        let thing =
-            switch session.principal {
-            case .device(let thing): thing
-            case .administrator: session.clientID
-            }
-        step(.presence(thing: thing, isConnected: isConnected, address: connection.address))
+        finish(connection, .clientInitiated, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
     }
 }
 

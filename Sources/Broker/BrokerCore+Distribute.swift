@@ -64,6 +64,13 @@ extension BrokerCore {
         return hasRoom && session.queueCount < connection.window ? .ready : .busy
     }
 
+    /// Whether somebody subscribed to a topic; does not displace audiences that are asked for often.
+    func isHeard(_ topic: [UInt8]) -> Bool {
+        var isHeard = false
+        subscribers.matchFilters(topic: topic.span) { _ in isHeard = true }
+        return isHeard
+    }
+
     /// Subscribers of a topic.
     private mutating func audience(of topic: [UInt8]) -> Audience {
         if let known = audiences[topic] { return known }

@@ -50,16 +50,18 @@ extension StoredWill {
 
 extension BrokerCore {
     /// Ends a connection from our side; an MQTT 5 client is told why.
-    mutating func end(_ connection: Connection, reason: ReasonCode?, will: WillFate) {
+    mutating func end(
+        _ connection: Connection, reason: ReasonCode?, as word: DisconnectReason? = nil, will: WillFate
+    ) {
         guard connection.stage != .ended else { return }
         if let reason, connection.version == .v5, connection.stage == .connected {
             send(Reply.disconnect(reason), to: connection)
         }
-        finish(connection, will: will)
+        finish(connection, word ?? DisconnectReason(reason), will: will)
     }
 
     /// Takes the connection out of the books: it is no longer anybody's, whatever still arrives on it.
-    mutating func finish(_ connection: Connection, will fate: WillFate) {
+    mutating func finish(_ connection: Connection, _ word: DisconnectReason, will fate: WillFate) {
         guard connection.stage != .ended else { return }
         connection.stage = .ended
         connection.isClosing = true
@@ -72,7 +74,8 @@ extension BrokerCore {
         // A client that was never let in has no session and no say: its will's topic was never checked.
         guard let session = connection.session, session.connection === connection else { return }
         session.connection = nil
-        notePresence(session, isConnected: false, connection)
+        connectionCounts.left(session.key, now: now)
+        note(.disconnected(word), connection, session)
         if session.isPersistent {
             session.endedAt = now
             recordSession(session)

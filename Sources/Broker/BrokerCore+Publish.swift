@@ -74,7 +74,7 @@ extension BrokerCore {
     ) {
         step(.refused(connection, reason: why))
         guard connection.version == .v5, qos > .atMostOnce else {
-            return end(connection, reason: reason, will: .send)
+            return end(connection, reason: reason, as: .clientError, will: .send)
         }
         let bytes =
             qos == .atLeastOnce ? Reply.puback(packetID, reason, .v5) : Reply.pubrec(packetID, reason, .v5)
@@ -119,5 +119,11 @@ extension BrokerCore {
     ) {
         self.now = now
         distribute(Message(topic: topic, payload: payload, qos: qos, expires: expires), from: nil)
+    }
+
+    /// Tells of a client, where it has a topic and somebody listens.
+    package mutating func publish(_ event: LifecycleEvent, now: Int64) {
+        guard let topic = event.topic, isHeard(topic) else { return }
+        publish(topic: topic, payload: event.payload, now: now)
     }
 }

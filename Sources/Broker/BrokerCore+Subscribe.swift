@@ -28,6 +28,7 @@ extension BrokerCore {
             granted.append(Granted(subscription: subscription, isNew: add(subscription, to: session)))
             codes.append(.granted(options.qos))
         }
+        if !granted.isEmpty { note(.subscribed(granted.map(\.subscription.filter)), connection, session) }
         let suback = Reply.suback(subscribe.packetID, codes, connection.version)
         answer(Answer(bytes: suback, granted: granted), to: connection, changedSince: mark)
     }
@@ -38,12 +39,13 @@ extension BrokerCore {
         return count
     }
 
-    private func refusal(of filter: Span<UInt8>, _ session: Session) -> ReasonCode? {
-        if let shared = TopicFilter.split(shared: filter) {
-            return refusal(of: filter.slice(shared.filter), session)
-        }
+    private func refusal(of whole: Span<UInt8>, _ session: Session) -> ReasonCode? {
+        let inner = TopicFilter.split(shared: whole)?.filter ?? ByteRange(start: 0, count: whole.count)
+        let filter = whole.slice(inner)
         if !limits.allow(topic: filter) { return .topicFilterInvalid }
-        if let limit = limits.subscriptionsPerClient, session.subscriptions.count >= limit { return .quotaExceeded }
+        if session.subscriptions.count >= limits.subscriptionsPerClient, session.subscriptions[whole.copy()] == nil {
+            return .quotaExceeded
+        }
         // A filter that is forbidden by --deny is refused in the same way in both versions.
         return policy.maySubscribe(session.principal, filter: filter) ? nil : .unspecifiedError
     }
@@ -105,6 +107,7 @@ extension BrokerCore {
         guard let session = connection.session else { return }
         let mark = changeMark
         var codes: [ReasonCode] = []
+        var ended: [[UInt8]] = []
         var cursor = FilterCursor(unsubscribe)
         while let request = cursor.next(in: frame) {
             let filter = frame.slice(request.filter).copy()
@@ -115,7 +118,9 @@ extension BrokerCore {
             uproot(subscription, of: session)
             if session.isPersistent { record(.unsubscribe(key: session.key, filter: filter)) }
             codes.append(.success)
+            ended.append(filter)
         }
+        if !ended.isEmpty { note(.unsubscribed(ended), connection, session) }
         let unsuback = Reply.unsuback(unsubscribe.packetID, codes, connection.version)
         answer(Answer(bytes: unsuback), to: connection, changedSince: mark)
     }

@@ -37,6 +37,7 @@ package struct BrokerCore: ~Copyable {
     /// Audiences of topics that were published to lately.
     var audiences: [[UInt8]: Audience] = [:]
     var deadlines = Deadlines()
+    var connectionCounts = ConnectionCounts()
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var nextTicket: UInt64 = 1
@@ -94,7 +95,7 @@ package struct BrokerCore: ~Copyable {
     /// The network connection is gone; the client said no goodbye.
     package mutating func closed(_ connection: Connection, now: Int64) {
         self.now = now
-        finish(connection, will: .send)
+        finish(connection, .connectionLost, will: .send)
     }
 
     /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after.

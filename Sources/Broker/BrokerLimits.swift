@@ -8,7 +8,7 @@ package struct BrokerLimits: Sendable {
     /// Filters in one SUBSCRIBE.
     package var filtersPerSubscribe: Int?
     /// Subscriptions that one client may hold.
-    package var subscriptionsPerClient: Int?
+    package var subscriptionsPerClient = 10_000
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce
 

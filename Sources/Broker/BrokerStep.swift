@@ -6,8 +6,8 @@ package enum BrokerStep {
     case shadowRequest(topic: [UInt8], payload: [UInt8], answer: AnswerTicket)
     /// A line of a device's log.
     case deviceLog(thing: [UInt8], payload: [UInt8])
-    /// A thing came or went.
-    case presence(thing: [UInt8], isConnected: Bool, address: String)
+    /// A client came, went, subscribed or unsubscribed: to be noted, and published where it has a topic.
+    case lifecycle(LifecycleEvent)
     /// A client was refused: to be logged with what to do about it.
     case refused(Connection, reason: String)
 }

@@ -14,6 +14,10 @@ package final class Connection {
     package let address: String
     /// The thing that the client's certificate names.
     package let certificateThing: [UInt8]?
+    /// 32 hexadecimal digits that no other connection has.
+    let identifier: [UInt8]
+    /// Counts the connections of one client.
+    var number = 0
     /// Packets to be written.
     package var output: [UInt8] = []
     /// Whether the shell closes the connection once `output` is written.
@@ -53,6 +57,10 @@ package final class Connection {
         self.address = address
         self.certificateThing = certificateThing
         heardOf = now
+        identifier = (0..<2).flatMap { _ in
+            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+            return Array(repeating: UInt8(ascii: "0"), count: 16 - digits.utf8.count) + digits.utf8
+        }
     }
 
     /// Whether CONNECT has been accepted.
