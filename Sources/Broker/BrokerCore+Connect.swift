@@ -33,8 +33,10 @@ extension BrokerCore {
         if clientID.isEmpty, connect.version == .v311, connect.cleanStart == false {
             return refuse(connection, .clientIdentifierNotValid, "a client without identifier asked for a kept session")
         }
+        takeLimits(connect, frame, connection)
         if connect.version == .v5, connect.properties.range(.authenticationMethod, in: frame) != nil {
-            return refuse(connection, .badAuthenticationMethod, "the client asked for enhanced authentication")
+            let why: StaticString = "enhanced authentication is not offered"
+            return refuse(connection, .badAuthenticationMethod, "\(why)", telling: why)
         }
         if let will = connect.will {
             guard will.qos <= limits.maximumQoS else {
@@ -54,6 +56,13 @@ extension BrokerCore {
                     certificateThing: connection.certificateThing)))
     }
 
+    private func takeLimits(_ connect: Connect, _ frame: Span<UInt8>, _ connection: Connection) {
+        guard connect.version == .v5 else { return }
+        let properties = connect.properties
+        if let limit = properties.u32(.maximumPacketSize, in: frame) { connection.packetLimit = Int(limit) }
+        connection.takesReasons = properties.byte(.requestProblemInformation, in: frame) != 0
+    }
+
     /// The client is who it says: its session begins or goes on.
     package mutating func authenticated(_ connection: Connection, as principal: Principal, now: Int64) {
         self.now = now
@@ -61,7 +70,8 @@ extension BrokerCore {
         connection.opening = nil
         let willTopic = connection.will?.message.topic
         if let willTopic, !policy.mayPublish(principal, topic: willTopic.span) {
-            return refuse(connection, .notAuthorized, "the will's topic is not the client's to publish")
+            let why: StaticString = "the will's topic is not the client's to publish"
+            return refuse(connection, .notAuthorized, "\(why)", telling: why)
         }
         let key = Session.key(principal, clientID: opening.clientID)
         if let other = sessions[key]?.connection {
@@ -87,7 +97,6 @@ extension BrokerCore {
         connection.stage = .connected
         connection.isAuthenticating = false
         connection.window = min(Int(opening.receiveMaximum), 100)
-        connection.packetLimit = Int(opening.packetLimit)
         connection.aliasMaximum = min(opening.topicAliasMaximum, Self.outboundAliases)
         var keepAlive = opening.keepAliveSeconds
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
@@ -97,6 +106,7 @@ extension BrokerCore {
                 opening, version: connection.version, session: session, presence: presence, limits: limits,
                 keepAlive: keepAlive == opening.keepAliveSeconds ? nil : keepAlive),
             to: connection)
+        guard connection.stage == .connected else { return }
         connection.number = connectionCounts.next(session.key, now: now)
         note(.connected, connection, session)
         session.rewind()
@@ -105,11 +115,21 @@ extension BrokerCore {
 
     /// The client is not let in.
     package mutating func refuse(_ connection: Connection, _ reason: ReasonCode, _ why: String) {
+        refuse(connection, reason, why, telling: nil)
+    }
+
+    private mutating func refuse(
+        _ connection: Connection, _ reason: ReasonCode, _ why: String, telling text: StaticString?
+    ) {
         guard connection.stage == .authenticating else { return }
         counters.refused += 1
         step(.refused(connection, reason: why))
-        send(Reply.refused(reason, version: connection.version), to: connection)
         connection.will = nil
+        let version = connection.version
+        let packet = Reply.explained(text, to: connection, isLast: true) {
+            Reply.refused(reason, version: version, $0)
+        }
+        send(packet, to: connection)
         finish(connection, .clientError, will: .drop)
     }
 
@@ -142,7 +162,6 @@ struct Opening {
     let keepAliveSeconds: UInt16
     let expirySeconds: UInt32
     let receiveMaximum: UInt16
-    let packetLimit: UInt32
     let topicAliasMaximum: UInt16
 
     init(_ connect: Connect, _ frame: Span<UInt8>, isAssigned: Bool) {
@@ -153,12 +172,10 @@ struct Opening {
             let properties = connect.properties
             expirySeconds = properties.u32(.sessionExpiryInterval, in: frame) ?? 0
             receiveMaximum = properties.u16(.receiveMaximum, in: frame) ?? 65_535
-            packetLimit = properties.u32(.maximumPacketSize, in: frame) ?? 268_435_460
             topicAliasMaximum = properties.u16(.topicAliasMaximum, in: frame) ?? 0
         } else {
             expirySeconds = connect.cleanStart ? 0 : BrokerCore.longestExpiry
             receiveMaximum = BrokerCore.receiveMaximum
-            packetLimit = 268_435_460
             topicAliasMaximum = 0
         }
     }

@@ -51,11 +51,13 @@ extension StoredWill {
 extension BrokerCore {
     /// Ends a connection from our side; an MQTT 5 client is told why.
     mutating func end(
-        _ connection: Connection, reason: ReasonCode?, as word: DisconnectReason? = nil, will: WillFate
+        _ connection: Connection, reason: ReasonCode?, as word: DisconnectReason? = nil,
+        telling text: StaticString? = nil, will: WillFate
     ) {
         guard connection.stage != .ended else { return }
         if let reason, connection.version == .v5, connection.stage == .connected {
-            send(Reply.disconnect(reason), to: connection)
+            let packet = Reply.explained(text, to: connection, isLast: true) { Reply.disconnect(reason, $0) }
+            send(packet, to: connection)
         }
         finish(connection, word ?? DisconnectReason(reason), will: will)
     }

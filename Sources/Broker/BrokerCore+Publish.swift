@@ -26,7 +26,9 @@ extension BrokerCore {
         guard policy.mayPublish(session.principal, topic: topic.span) else {
             counters.refused += 1
             let name = String(decoding: topic, as: UTF8.self)
-            return refuse(publish.qos, publish.packetID, .notAuthorized, "may not publish to \(name)", connection)
+            return refuse(
+                publish.qos, publish.packetID, .notAuthorized, "may not publish to \(name)",
+                telling: "the client may not publish to this topic", connection)
         }
         let message = Message(
             topic: topic, payload: frame.slice(publish.payload).copy(), qos: publish.qos, retain: publish.retain,
@@ -41,8 +43,8 @@ extension BrokerCore {
         counters.published += 1
         let mark = changeMark
         guard distribute(message, from: session, .refusable) else {
-            return refuse(
-                message.qos, packetID, .quotaExceeded, "the queue of a subscriber that is away is full", connection)
+            let why: StaticString = "the queue of a subscriber that is away is full"
+            return refuse(message.qos, packetID, .quotaExceeded, "\(why)", telling: why, connection)
         }
         let answer = acknowledgement(of: message.qos, packetID, connection.version)
         switch message.kind {
@@ -70,14 +72,17 @@ extension BrokerCore {
 
     /// Tells an MQTT 5 publisher that its message was not taken; 3.1.1 and QoS 0 have no words for that and are closed.
     private mutating func refuse(
-        _ qos: QoS, _ packetID: UInt16, _ reason: ReasonCode, _ why: String, _ connection: Connection
+        _ qos: QoS, _ packetID: UInt16, _ reason: ReasonCode, _ why: String, telling text: StaticString,
+        _ connection: Connection
     ) {
         step(.refused(connection, reason: why))
         guard connection.version == .v5, qos > .atMostOnce else {
-            return end(connection, reason: reason, as: .clientError, will: .send)
+            return end(connection, reason: reason, as: .clientError, telling: text, will: .send)
         }
-        let bytes =
-            qos == .atLeastOnce ? Reply.puback(packetID, reason, .v5) : Reply.pubrec(packetID, reason, .v5)
+        let bytes = Reply.explained(text, to: connection) {
+            qos == .atLeastOnce
+                ? Reply.puback(packetID, reason, .v5, $0) : Reply.pubrec(packetID, reason, .v5, $0)
+        }
         answer(Answer(bytes: bytes, endsPublish: true), to: connection, changedSince: changeMark)
     }
 

@@ -29,7 +29,9 @@ extension BrokerCore {
             codes.append(.granted(options.qos))
         }
         if !granted.isEmpty { note(.subscribed(granted.map(\.subscription.filter)), connection, session) }
-        let suback = Reply.suback(subscribe.packetID, codes, connection.version)
+        let version = connection.version
+        let why: StaticString? = codes.contains(where: \.isFailure) ? "a filter is not open to the client" : nil
+        let suback = Reply.explained(why, to: connection) { Reply.suback(subscribe.packetID, codes, version, $0) }
         answer(Answer(bytes: suback, granted: granted), to: connection, changedSince: mark)
     }
 

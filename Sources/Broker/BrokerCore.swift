@@ -89,7 +89,7 @@ package struct BrokerCore: ~Copyable {
         if connection.stage == .opened, fault.reasonCode == .unsupportedProtocolVersion {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
         }
-        end(connection, reason: fault.reasonCode, will: .send)
+        end(connection, reason: fault.reasonCode, telling: fault.explanation, will: .send)
     }
 
     /// The network connection is gone; the client said no goodbye.
@@ -233,9 +233,11 @@ package struct BrokerCore: ~Copyable {
 
     var changeMark: Int { changes.count }
 
+    /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].
     mutating func send(_ bytes: [UInt8], to connection: Connection) {
         touch(connection)
         guard !bytes.isEmpty else { return }
+        guard bytes.count <= connection.packetLimit else { return finish(connection, .clientError, will: .send) }
         counters.packetsSent += 1
         connection.output.append(contentsOf: bytes)
     }

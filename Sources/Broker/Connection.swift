@@ -44,6 +44,8 @@ package final class Connection {
     private var outboundAliases: [[UInt8]: UInt16] = [:]
     /// The highest number that the client takes; 0 = none.
     var aliasMaximum: UInt16 = 0
+    /// Whether it wants reasons in words also where nothing ends (Request Problem Information).
+    var takesReasons = true
     /// Largest packet that the client takes, bytes.
     var packetLimit = 268_435_460
     /// Answers in the order of the requests [MQTT-4.6.0-2].

@@ -7,15 +7,21 @@ import MQTTWire
 enum Reply {
     static let pong: [UInt8] = encoded(.v311) { (encoder, bytes) throws(MQTTFault) in encoder.pingresp(to: &bytes) }
 
-    static func puback(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+    static func puback(
+        _ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion, _ block: [UInt8] = []
+    ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.puback(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+            try encoder.puback(
+                packetID, reason: version == .v5 ? reason : .success, properties: block.span, to: &bytes)
         }
     }
 
-    static func pubrec(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+    static func pubrec(
+        _ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion, _ block: [UInt8] = []
+    ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.pubrec(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+            try encoder.pubrec(
+                packetID, reason: version == .v5 ? reason : .success, properties: block.span, to: &bytes)
         }
     }
 
@@ -31,9 +37,11 @@ enum Reply {
         }
     }
 
-    static func suback(_ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion) -> [UInt8] {
+    static func suback(
+        _ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion, _ block: [UInt8]
+    ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.suback(packetID, codes: codes.span, to: &bytes)
+            try encoder.suback(packetID, codes: codes.span, properties: block.span, to: &bytes)
         }
     }
 
@@ -43,14 +51,35 @@ enum Reply {
         }
     }
 
-    static func disconnect(_ reason: ReasonCode) -> [UInt8] {
-        encoded(.v5) { (encoder, bytes) throws(MQTTFault) in try encoder.disconnect(reason: reason, to: &bytes) }
+    static func disconnect(_ reason: ReasonCode, _ block: [UInt8]) -> [UInt8] {
+        encoded(.v5) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.disconnect(reason: reason, properties: block.span, to: &bytes)
+        }
     }
 
-    static func refused(_ reason: ReasonCode, version: MQTTVersion) -> [UInt8] {
+    static func refused(_ reason: ReasonCode, version: MQTTVersion, _ block: [UInt8] = []) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.connack(session: .absent, reason: reason, to: &bytes)
+            try encoder.connack(session: .absent, reason: reason, properties: block.span, to: &bytes)
         }
+    }
+
+    /// A packet with a Reason String, where the client takes one and has room for it [MQTT-3.1.2-29, 3.4.2-2].
+    ///
+    /// - Parameter isLast: whether it is CONNACK or DISCONNECT, which may say more than the client asked for.
+    static func explained(
+        _ text: StaticString?, to connection: Connection, isLast: Bool = false, _ packet: (_ block: [UInt8]) -> [UInt8]
+    ) -> [UInt8] {
+        guard let text, connection.version == .v5, isLast || connection.takesReasons else { return packet([]) }
+        let words = text.withUTF8Buffer { Array($0) }
+        let block = properties { (block) throws(MQTTFault) in
+            try Property.append(.reasonString, bytes: words.span, to: &block)
+        }
+        let whole = packet(block)
+        return whole.count <= connection.packetLimit ? whole : packet([])
+    }
+
+    private static func properties(_ append: (inout [UInt8]) throws(MQTTFault) -> Void) -> [UInt8] {
+        encoded(.v5) { (_, bytes) throws(MQTTFault) in try append(&bytes) }
     }
 
     /// CONNACK; an MQTT 5 client is told what this broker does not do.
