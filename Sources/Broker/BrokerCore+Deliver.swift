@@ -136,6 +136,8 @@ extension BrokerCore {
         if case .new(let number) = alias { connection.tell(number, of: message.topic) }
         head.append(template, to: &connection.output)
         counters.packetsSent += 1
+        counters.publishesSent += 1
+        counters.bytesSent += template.bytes.count
         touch(connection)
         if connection.output.count > Connection.closeAbove {
             end(connection, reason: .quotaExceeded, will: .send)

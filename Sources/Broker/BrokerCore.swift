@@ -76,6 +76,7 @@ package struct BrokerCore: ~Copyable {
         guard connection.stage != .ended else { return }
         connection.heardOf = now
         counters.packetsReceived += 1
+        counters.bytesReceived += frame.count
         do throws(MQTTFault) {
             try dispatch(Packet.decode(frame, version: connection.version, from: .client), frame, connection)
         } catch {
@@ -239,6 +240,7 @@ package struct BrokerCore: ~Copyable {
         guard !bytes.isEmpty else { return }
         guard bytes.count <= connection.packetLimit else { return finish(connection, .clientError, will: .send) }
         counters.packetsSent += 1
+        counters.bytesSent += bytes.count
         connection.output.append(contentsOf: bytes)
     }
 }
@@ -299,7 +301,11 @@ private struct Owed {
 package struct BrokerCounters: Sendable {
     package var packetsReceived = 0
     package var packetsSent = 0
+    package var bytesReceived = 0
+    package var bytesSent = 0
+    /// PUBLISH packets of clients that were taken.
     package var published = 0
+    package var publishesSent = 0
     package var dropped = 0
     package var protocolFaults = 0
     package var refused = 0
