@@ -74,6 +74,10 @@ extension BrokerCore {
             return refuse(connection, .notAuthorized, "\(why)", telling: why)
         }
         let key = Session.key(principal, clientID: opening.clientID)
+        guard sessions.count < limits.sessions || sessions[key] != nil else {
+            let why: StaticString = "the server has as many sessions as it may"
+            return refuse(connection, .quotaExceeded, "\(why)", telling: why)
+        }
         if let other = sessions[key]?.connection {
             end(other, reason: .sessionTakenOver, will: .send)
         }

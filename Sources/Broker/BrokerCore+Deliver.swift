@@ -10,9 +10,9 @@ extension BrokerCore {
         guard qos > .atMostOnce else {
             return deliverOnce(message, to: session, retain: retain, identifiers: grant.identifiers)
         }
-        guard !session.isFull else {
+        guard !isFull(session) else {
             counters.dropped += 1
-            if let connection = session.connection { end(connection, reason: .quotaExceeded, will: .send) }
+            if let connection = session.connection { condemn(connection, .quotaExceeded) }
             return
         }
         enqueue(message, qos, grant, retain: retain, share: share, for: session)
@@ -30,13 +30,14 @@ extension BrokerCore {
                 sequence: $0, message: message, qos: qos, retain: retain, identifiers: grant.identifiers, share: share,
                 readyAfter: ticket)
         }
+        queuedBytes += message.cost
         if session.isPersistent { record(.enqueue(key: session.key, StoredEntry(entry))) }
     }
 
-    private mutating func deliverOnce(
+    mutating func deliverOnce(
         _ message: Message, to session: Session, retain: Bool, identifiers: [UInt32]
     ) {
-        guard let connection = session.connection, connection.stage == .connected else { return }
+        guard let connection = session.connection, connection.isOpen else { return }
         guard connection.output.count < Connection.dropAbove else {
             counters.dropped += 1
             return
@@ -44,17 +45,35 @@ extension BrokerCore {
         write(message, to: connection, PacketHead(qos: .atMostOnce, retain: retain, identifiers: identifiers))
     }
 
-    /// Sends what waits, as far as the client's window goes.
+    /// Sends what waits, as far as the client's window and its connection go.
     mutating func feed(_ session: Session) {
-        guard let connection = session.connection, connection.stage == .connected else { return }
+        guard let connection = session.connection, connection.isOpen else { return }
         while let packetID = session.takeRelease(settled: settled) {
             send(Reply.pubrel(packetID, .success, connection.version), to: connection)
         }
-        while connection.stage == .connected, session.inFlight.count < connection.window,
+        sendWaiting(session, connection)
+        if !session.retainedFeed.isEmpty {
+            feedRetained(session, connection)
+            sendWaiting(session, connection)
+        }
+        let isWaiting = !session.retainedFeed.isEmpty && session.queueCount < connection.window
+        connection.hasMore = isWaiting || !connection.hasRoom
+        if connection.hasMore { touch(connection) }
+    }
+
+    private mutating func sendWaiting(_ session: Session, _ connection: Connection) {
+        while connection.hasRoom, session.inFlight.count < connection.window,
             let entry = session.takeWaiting(settled: settled)
         {
             send(entry, of: session, to: connection)
         }
+    }
+
+    /// The shell has written what there was: goes on with what waits.
+    package mutating func fill(_ connection: Connection, now: Int64) {
+        self.now = now
+        connection.hasMore = false
+        if let session = connection.session { feed(session) }
     }
 
     private mutating func send(_ entry: QueueEntry, of session: Session, to connection: Connection) {
@@ -116,8 +135,9 @@ extension BrokerCore {
     }
 
     private mutating func finish(_ packetID: UInt16, of session: Session) {
-        guard let entry = session.finish(packetID), session.isPersistent else { return }
-        record(.dequeue(key: session.key, sequence: entry.sequence))
+        guard let entry = session.finish(packetID) else { return }
+        queuedBytes -= entry.message.cost
+        if session.isPersistent { record(.dequeue(key: session.key, sequence: entry.sequence)) }
     }
 
     // MARK: Packets
@@ -139,9 +159,6 @@ extension BrokerCore {
         counters.publishesSent += 1
         counters.bytesSent += template.bytes.count
         touch(connection)
-        if connection.output.count > Connection.closeAbove {
-            end(connection, reason: .quotaExceeded, will: .send)
-        }
         return true
     }
 }

@@ -18,11 +18,13 @@ extension BrokerCore {
     @discardableResult
     mutating func distribute(_ message: Message, from sender: Session?, _ insistence: Insistence = .firm) -> Bool {
         let audience = audience(of: message.topic)
-        if insistence == .refusable, message.qos > .atMostOnce, isRefused(message, by: audience) {
+        let isKept = message.retain && message.kind != .shadowRequest
+        let isTooMuch = isKept && !canRetain(message)
+        if insistence == .refusable, message.qos > .atMostOnce, isTooMuch || isRefused(message, by: audience) {
             counters.dropped += 1
             return false
         }
-        if message.retain, message.kind != .shadowRequest { retain(message) }
+        if isTooMuch { counters.dropped += 1 } else if isKept { retain(message) }
         for recipient in audience.recipients {
             guard let grant = recipient.grant(from: sender) else { continue }
             deliver(message, to: recipient.session, grant)
@@ -47,18 +49,26 @@ extension BrokerCore {
         return false
     }
 
+    /// Whether nothing more may wait for a session: a kept one is bounded by bytes, and all of them together.
+    func isFull(_ session: Session) -> Bool {
+        guard session.isPersistent else {
+            return session.queueCount >= Session.queueLimit || session.queuedBytes >= Session.queueBytes
+        }
+        return session.queuedBytes >= limits.sessionQueueBytes || queuedBytes >= limits.queueBytes
+    }
+
     private func isRefusing(_ session: Session, _ qos: QoS) -> Bool {
-        qos > .atMostOnce && session.isFull && session.isPersistent
+        qos > .atMostOnce && session.isPersistent && isFull(session)
     }
 
     /// How well a member of a group can take a message of `qos`.
     private func fitness(of member: Subscriber, for qos: QoS) -> ShareGroup.Fitness {
         let session = member.session
         let isPromise = min(qos, member.options.qos) > .atMostOnce
-        guard let connection = session.connection, connection.stage == .connected else {
-            return isPromise && session.isPersistent && !session.isFull ? .away : .unable
+        guard let connection = session.connection, connection.isOpen else {
+            return isPromise && session.isPersistent && !isFull(session) ? .away : .unable
         }
-        guard !isPromise || !session.isFull else { return .unable }
+        guard !isPromise || !isFull(session) else { return .unable }
         let hasRoom = connection.output.count < Connection.dropAbove
         guard isPromise else { return hasRoom ? .ready : .busy }
         return hasRoom && session.queueCount < connection.window ? .ready : .busy
@@ -114,13 +124,27 @@ extension BrokerCore {
         return subscribers.value(at: path.span)?.group(filter)
     }
 
+    private func canRetain(_ message: Message) -> Bool {
+        let topic = message.topic
+        let old = retained.value(at: topic.span)?.cost ?? 0
+        return message.payload.isEmpty || retainedBytes - old + message.cost <= limits.retainedBytes
+    }
+
+    /// Keeps a message for later subscribers, in the place of an older one of its topic.
+    mutating func place(_ message: Message) {
+        let topic = message.topic
+        // One that expired while the server was away is due at once, and then forgotten on disk as well.
+        if let expires = message.expires { arm(.retained(topic), due: expires + 1) }
+        retainedBytes += message.cost - (retained.value(at: topic.span)?.cost ?? 0)
+        retained.update(topic.span) { $0 = message }
+    }
+
     private mutating func retain(_ message: Message) {
         let topic = message.topic
         if message.payload.isEmpty {
             forgetRetained(topic)
         } else {
-            if let expires = message.expires { arm(.retained(topic), due: expires + 1) }
-            retained.update(topic.span) { $0 = message }
+            place(message)
             record(
                 .retain(
                     topic: message.topic, payload: message.payload, qos: message.qos.rawValue,
@@ -129,7 +153,8 @@ extension BrokerCore {
     }
 
     mutating func forgetRetained(_ topic: [UInt8]) {
-        guard retained.value(at: topic.span) != nil else { return }
+        guard let old = retained.value(at: topic.span) else { return }
+        retainedBytes -= old.cost
         retained.update(topic.span) { $0 = nil }
         record(.forgetRetained(topic: topic))
     }

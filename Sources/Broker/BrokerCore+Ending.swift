@@ -62,6 +62,19 @@ extension BrokerCore {
         finish(connection, word ?? DisconnectReason(reason), will: will)
     }
 
+    /// Has a connection ended when this event is worked off: what its end causes must not reach into that.
+    mutating func condemn(_ connection: Connection, _ reason: ReasonCode) {
+        guard connection.isOpen else { return }
+        connection.isCondemned = true
+        condemned.append((connection, reason))
+    }
+
+    mutating func endCondemned() {
+        while let (connection, reason) = condemned.popLast() {
+            end(connection, reason: reason, will: .send)
+        }
+    }
+
     /// Takes the connection out of the books: it is no longer anybody's, whatever still arrives on it.
     mutating func finish(_ connection: Connection, _ word: DisconnectReason, will fate: WillFate) {
         guard connection.stage != .ended else { return }
@@ -76,6 +89,7 @@ extension BrokerCore {
         // A client that was never let in has no session and no say: its will's topic was never checked.
         guard let session = connection.session, session.connection === connection else { return }
         session.connection = nil
+        session.retainedFeed.rewind()
         connectionCounts.left(session.key, now: now)
         note(.disconnected(word), connection, session)
         if session.isPersistent {
@@ -137,6 +151,7 @@ extension BrokerCore {
             uproot(subscription, of: session)
         }
         sessions[session.key] = nil
+        queuedBytes -= session.queuedBytes
         if session.isStored { record(.dropSession(key: session.key)) }
         session.isStored = false
         handOn(session)

@@ -9,9 +9,7 @@ extension BrokerCore {
             let message = Message(
                 topic: stored.topic, payload: stored.payload, qos: qos, retain: true, properties: stored.properties,
                 expires: stored.expires)
-            // One that expired meanwhile is due at once, and then forgotten on disk as well.
-            if let expires = stored.expires { arm(.retained(stored.topic), due: expires + 1) }
-            retained.update(stored.topic.span) { $0 = message }
+            place(message)
         }
         for stored in state.sessions {
             restore(stored)
@@ -38,6 +36,7 @@ extension BrokerCore {
         }
         arm(session)
         session.received = Set(stored.received)
+        defer { queuedBytes += session.queuedBytes }
         for (position, entry) in stored.queue.enumerated() {
             guard let qos = QoS(rawValue: entry.qos) else { continue }
             let message = Message(

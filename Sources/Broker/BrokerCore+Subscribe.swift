@@ -86,25 +86,6 @@ extension BrokerCore {
         }
     }
 
-    /// Sends what is kept for a new subscription, behind the SUBACK that grants it; nothing for a shared one (4.8.2).
-    mutating func deliverRetained(_ granted: Granted, to connection: Connection) {
-        let subscription = granted.subscription
-        let handling = subscription.options.retainHandling
-        guard let session = connection.session, !subscription.isShared,
-            handling == .sendAlways || (handling == .sendIfNew && granted.isNew)
-        else { return }
-        let subscriber = Subscriber(
-            session: session, options: subscription.options, identifier: subscription.identifier)
-        var grant = subscriber.grant
-        grant.keepsRetain = true
-        var found: [Message] = []
-        let filter = subscription.filter
-        retained.matchTopics(filter: filter.span) { found.append($0) }
-        for message in found where !message.isExpired(now: now) {
-            deliver(message, to: session, grant)
-        }
-    }
-
     mutating func unsubscribe(_ unsubscribe: Unsubscribe, _ frame: Span<UInt8>, _ connection: Connection) {
         guard let session = connection.session else { return }
         let mark = changeMark
@@ -118,6 +99,7 @@ extension BrokerCore {
                 continue
             }
             uproot(subscription, of: session)
+            session.retainedFeed.remove(filter)
             if session.isPersistent { record(.unsubscribe(key: session.key, filter: filter)) }
             codes.append(.success)
             ended.append(filter)

@@ -38,6 +38,12 @@ package struct BrokerCore: ~Copyable {
     var audiences: [[UInt8]: Audience] = [:]
     var deadlines = Deadlines()
     var connectionCounts = ConnectionCounts()
+    /// Connections that end at the end of this turn.
+    var condemned: [(Connection, ReasonCode)] = []
+    /// Memory of all messages that wait in sessions, those in several counted as often.
+    var queuedBytes = 0
+    /// Memory of all retained messages.
+    var retainedBytes = 0
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var nextTicket: UInt64 = 1
@@ -153,6 +159,7 @@ package struct BrokerCore: ~Copyable {
 
     /// What is to be done, oldest first.
     package mutating func takeSteps() -> [BrokerStep] {
+        endCondemned()
         defer { steps.removeAll(keepingCapacity: true) }
         return steps
     }
@@ -242,6 +249,7 @@ package struct BrokerCore: ~Copyable {
         counters.packetsSent += 1
         counters.bytesSent += bytes.count
         connection.output.append(contentsOf: bytes)
+        if connection.output.count > Connection.closeAbove { condemn(connection, .quotaExceeded) }
     }
 }
 
@@ -275,7 +283,7 @@ extension BrokerCore {
             if answer.endsPublish, connection.openPublishes > 0 { connection.openPublishes -= 1 }
             send(answer.bytes, to: connection)
             for granted in answer.granted {
-                deliverRetained(granted, to: connection)
+                sendRetained(for: granted, to: connection)
             }
         }
     }

@@ -1,7 +1,7 @@
 import ByteKit
 package import MQTTWire
 
-/// Limits that a broker may set beyond those of the protocol; nil = none.
+/// Limits beyond those of the protocol; nil = none.
 package struct BrokerLimits: Sendable {
     /// Slashes in a topic or filter; reserved topics do not count.
     package var topicSlashes: Int?
@@ -12,7 +12,16 @@ package struct BrokerLimits: Sendable {
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce
 
-    /// No limits.
+    /// Bytes that may wait for one kept session; then publishers to it are refused.
+    package var sessionQueueBytes = 256 << 20
+    /// Bytes that may wait for all sessions together.
+    package var queueBytes = 1 << 30
+    /// Bytes of all retained messages; then publishers of more are refused.
+    package var retainedBytes = 256 << 20
+    /// Sessions, connected or kept.
+    package var sessions = 1_000_000
+
+    /// The limits of this broker alone.
     package init() {}
 
     /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50; no QoS 2).

@@ -5,9 +5,11 @@ import MQTTWire
 ///
 /// Stays on the broker's event loop.
 package final class Connection {
+    /// Unwritten bytes above which queued and retained messages wait.
+    static let waitAbove = 256 << 10
     /// Unwritten bytes above which QoS 0 messages to this client are dropped.
     static let dropAbove = 1 << 20
-    /// Unwritten bytes above which the connection is closed.
+    /// Unwritten bytes above which the connection is closed: the client asks and does not read.
     static let closeAbove = 8 << 20
 
     /// Where the client connects from.
@@ -20,6 +22,8 @@ package final class Connection {
     var number = 0
     /// Packets to be written.
     package var output: [UInt8] = []
+    /// Whether there is more to send: once `output` is written, the shell calls `fill`.
+    package var hasMore = false
     /// Whether the shell closes the connection once `output` is written.
     package var isClosing = false
     var isAuthenticating = false
@@ -28,6 +32,8 @@ package final class Connection {
     /// For the shell: finds its handler again.
     package var handle: AnyObject?
     var isDirty = false
+    /// Whether it is to be ended at the end of this turn.
+    var isCondemned = false
     var stage = Stage.opened
     var version = MQTTVersion.v311
     /// Seconds; 0 = no limit.
@@ -67,6 +73,9 @@ package final class Connection {
 
     /// Whether CONNECT has been accepted.
     package var isConnected: Bool { stage == .connected }
+    /// Whether messages may be sent to the client.
+    var isOpen: Bool { stage == .connected && !isCondemned }
+    var hasRoom: Bool { isOpen && output.count < Self.waitAbove }
     var isOverWindow: Bool { openPublishes >= Int(BrokerCore.receiveMaximum) }
     /// Whether the shell must hold back further packets: the client is not known yet, or has enough requests open.
     package var mustWait: Bool { isAuthenticating || answers.count >= answerLimit }

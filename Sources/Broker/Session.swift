@@ -2,9 +2,9 @@ import MQTTWire
 
 /// What the broker keeps of a client between its packets and, if the client asked for it, between its connections.
 package final class Session {
-    /// Messages that may wait for one session.
+    /// Messages that may wait for one session that ends with its connection.
     static let queueLimit = 10_000
-    /// Bytes that may wait for one session.
+    /// Bytes that may wait for one session that ends with its connection; then it is closed.
     static let queueBytes = 64 << 20
 
     /// Identity: who the client is and what it calls itself (two principals never share a session).
@@ -25,6 +25,7 @@ package final class Session {
     var waitingHead = 0
     /// Identifiers that wait for their PUBREL, in the order of the PUBRECs [MQTT-4.6.0-4].
     private var releases: [UInt16] = []
+    var retainedFeed = RetainedFeed()
     var endedAt: Int64?
     /// A will that waits for its time, milliseconds since 1970.
     var will: (will: LastWill, due: Int64)?
@@ -51,7 +52,6 @@ package final class Session {
         start + Int64(min(will.delaySeconds, expirySeconds)) * 1000
     }
     var queueCount: Int { inFlight.count + waiting.count - waitingHead }
-    var isFull: Bool { queueCount >= Self.queueLimit || queuedBytes >= Self.queueBytes }
 
     /// Puts a message at the end of the queue.
     func enqueue(_ make: (_ sequence: Int64) -> QueueEntry) -> QueueEntry {

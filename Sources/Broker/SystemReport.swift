@@ -36,7 +36,7 @@ extension BrokerCore {
         case .subscriptions: sum(\.subscriptions.count)
         case .retained: retained.count
         case .storedMessages: sum(\.queueCount)
-        case .storedBytes: sum(\.queuedBytes)
+        case .storedBytes: queuedBytes
         }
     }
 

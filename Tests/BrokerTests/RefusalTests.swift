@@ -132,21 +132,6 @@ struct RefusalTests {
         #expect(polite.received() == ["disconnect 139"] && listener.received() == [])
         #expect(stage.client("l", session: .resume).received() == ["connack 0 true"])
     }
-
-    @Test("a full session of a client that is away: the publisher is told that it was not taken")
-    func fullSession() {
-        var stage = Stage()
-        let device = stage.client("d", session: .resume)
-        stage.subscribe("q", from: device)
-        stage.breakLink(of: device)
-        let (new, old) = (stage.client("n", .v5), stage.client("o"))
-        for _ in 1...10_000 { stage.publish("q", "x", qos: .atLeastOnce, id: 1, from: new) }
-        _ = (new.received(), old.received())
-        stage.publish("q", "x", qos: .atLeastOnce, id: 2, from: new)
-        #expect(new.received() == ["puback #2 151"])
-        stage.publish("q", "x", qos: .atLeastOnce, id: 2, from: old)
-        #expect(old.received() == [] && old.connection.isClosing)
-    }
 }
 
 @Suite("Wills")
