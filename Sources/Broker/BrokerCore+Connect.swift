@@ -74,8 +74,8 @@ extension BrokerCore {
             return refuse(connection, .notAuthorized, "\(why)", telling: why)
         }
         let key = Session.key(principal, clientID: opening.clientID)
-        guard sessions.count < limits.sessions || sessions[key] != nil else {
-            let why: StaticString = "the server has as many sessions as it may"
+        guard sessions[key] != nil || mayAddSession(of: principal) else {
+            let why: StaticString = "there are as many sessions as there may be"
             return refuse(connection, .quotaExceeded, "\(why)", telling: why)
         }
         if let other = sessions[key]?.connection {
@@ -88,7 +88,7 @@ extension BrokerCore {
         session.endedAt = nil
         session.connection = connection
         cancelWill(of: session)
-        sessions[key] = session
+        add(session)
         recordSession(session)
         storeWill(of: connection, session)
         open(connection, session, opening, resumed == nil ? .absent : .present)

@@ -30,7 +30,10 @@ extension BrokerCore {
             deliver(message, to: recipient.session, grant)
         }
         for group in audience.groups {
-            guard let member = group.pick({ fitness(of: $0, for: message.qos) }) else { continue }
+            guard let member = group.pick({ fitness(of: $0, for: message.qos) }) else {
+                if message.qos > .atMostOnce { counters.dropped += 1 }
+                continue
+            }
             deliver(message, to: member.session, member.grant, share: group.filter)
         }
         return true

@@ -150,7 +150,7 @@ extension BrokerCore {
         for subscription in session.subscriptions.values {
             uproot(subscription, of: session)
         }
-        sessions[session.key] = nil
+        remove(session)
         queuedBytes -= session.queuedBytes
         if session.isStored { record(.dropSession(key: session.key)) }
         session.isStored = false

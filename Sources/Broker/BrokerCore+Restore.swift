@@ -24,7 +24,7 @@ extension BrokerCore {
             key: stored.key, principal: principal, clientID: clientID, expirySeconds: stored.expirySeconds)
         session.endedAt = stored.endedAt ?? now
         session.isStored = true
-        sessions[session.key] = session
+        add(session)
         for (filter, raw, identifier) in stored.subscriptions {
             guard let options = try? SubscriptionOptions(raw, version: .v5) else { continue }
             let subscription = Subscription(filter: filter, options: options, identifier: identifier)

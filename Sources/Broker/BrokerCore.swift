@@ -30,7 +30,9 @@ package struct BrokerCore: ~Copyable {
     let policy: TopicPolicy
     let longestKeepAlive: UInt16?
     let limits: BrokerLimits
-    var sessions: [[UInt8]: Session] = [:]
+    private(set) var sessions: [[UInt8]: Session] = [:]
+    /// Sessions of each device.
+    private var deviceSessions: [Principal: Int] = [:]
     var connections: [ObjectIdentifier: Connection] = [:]
     var subscribers = TopicTree<FilterPlace>()
     var retained = TopicTree<Message>()
@@ -196,6 +198,23 @@ package struct BrokerCore: ~Copyable {
 
     // MARK: For the other files of the core
 
+    mutating func add(_ session: Session) {
+        guard sessions.updateValue(session, forKey: session.key) == nil else { return }
+        if session.principal != .administrator { deviceSessions[session.principal, default: 0] += 1 }
+    }
+
+    mutating func remove(_ session: Session) {
+        guard sessions.removeValue(forKey: session.key) != nil, let count = deviceSessions[session.principal] else {
+            return
+        }
+        deviceSessions[session.principal] = count > 1 ? count - 1 : nil
+    }
+
+    /// Whether one more session may begin.
+    func mayAddSession(of principal: Principal) -> Bool {
+        sessions.count < limits.sessions && deviceSessions[principal, default: 0] < limits.sessionsPerDevice
+    }
+
     mutating func step(_ step: BrokerStep) {
         steps.append(step)
     }
@@ -231,7 +250,7 @@ package struct BrokerCore: ~Copyable {
         release(hold(answer, for: connection), changedSince: mark)
     }
 
-    private mutating func release(_ ticket: AnswerTicket, changedSince mark: Int) {
+    mutating func release(_ ticket: AnswerTicket, changedSince mark: Int) {
         if changes.count > mark {
             owed.answers.append(ticket)
         } else {
@@ -253,68 +272,10 @@ package struct BrokerCore: ~Copyable {
     }
 }
 
-// MARK: - Answers that wait
-
-extension BrokerCore {
-    /// What was asked for is done and on disk: the acknowledgement may leave.
-    ///
-    /// That of a QoS 2 message waits until its identifier is on disk as well. Were the identifier stored before the
-    /// deed, a crash between the two would have the client's repetition taken for a duplicate.
-    package mutating func complete(_ answer: AnswerTicket, now: Int64) {
-        self.now = now
-        let mark = changeMark
-        if answer.receives != 0, let session = answer.connection.session, sessions[session.key] === session {
-            note(received: answer.receives, from: session)
-        }
-        release(answer, changedSince: mark)
-    }
-
-    /// Sends the answer, and those behind it that waited only for their turn.
-    private mutating func release(_ answer: AnswerTicket) {
-        let connection = answer.connection
-        guard connection.stage == .connected,
-            let index = connection.answers.firstIndex(where: { $0.token == answer.token })
-        else { return }
-        connection.answers[index].isReady = true
-        let ready = connection.answers.prefix { $0.isReady }
-        guard !ready.isEmpty else { return }
-        connection.answers.removeFirst(ready.count)
-        for answer in ready.map(\.answer) {
-            if answer.endsPublish, connection.openPublishes > 0 { connection.openPublishes -= 1 }
-            send(answer.bytes, to: connection)
-            for granted in answer.granted {
-                sendRetained(for: granted, to: connection)
-            }
-        }
-    }
-
-    /// What was asked for could not be done for reasons of the server: the client must not believe it was.
-    package mutating func fail(_ answer: AnswerTicket, now: Int64) {
-        self.now = now
-        // The client will send it again, and then it has to count as new.
-        if answer.receives != 0 { answer.connection.session?.received.remove(answer.receives) }
-        end(answer.connection, reason: .implementationSpecificError, will: .send)
-    }
-}
-
 /// What waits for one commit.
 private struct Owed {
     var answers: [AnswerTicket] = []
     var sessions: [Session] = []
 
     var isEmpty: Bool { answers.isEmpty && sessions.isEmpty }
-}
-
-/// What the broker has counted since the start.
-package struct BrokerCounters: Sendable {
-    package var packetsReceived = 0
-    package var packetsSent = 0
-    package var bytesReceived = 0
-    package var bytesSent = 0
-    /// PUBLISH packets of clients that were taken.
-    package var published = 0
-    package var publishesSent = 0
-    package var dropped = 0
-    package var protocolFaults = 0
-    package var refused = 0
 }

@@ -20,6 +20,8 @@ package struct BrokerLimits: Sendable {
     package var retainedBytes = 256 << 20
     /// Sessions, connected or kept.
     package var sessions = 1_000_000
+    /// Sessions of one device, under different client identifiers.
+    package var sessionsPerDevice = 16
 
     /// The limits of this broker alone.
     package init() {}

@@ -105,7 +105,7 @@ package final class Session {
         guard let index = inFlight.firstIndex(where: { $0.packetID == packetID }) else { return }
         inFlight[index].isReleased = true
         inFlight[index].readyAfter = max(inFlight[index].readyAfter, readyAfter)
-        releases.append(packetID)
+        if !releases.contains(packetID) { releases.append(packetID) }
     }
 
     /// The next identifier whose PUBREL may leave.

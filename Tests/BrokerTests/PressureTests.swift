@@ -138,6 +138,18 @@ struct PressureTests {
         #expect(stage.client("c", .v5).received() == ["connack 0 false"])
     }
 
+    @Test("a device has as many sessions as it may, whatever it calls itself")
+    func sessionsOfDevice() {
+        var stage = Stage()
+        let lamp = Principal.device(thing: Array("lamp".utf8))
+        for number in 0..<16 { stage.breakLink(of: stage.client("\(number)", session: .resume, as: lamp)) }
+        #expect(stage.client("x", .v5, as: lamp).received() == ["connack 151 false"])
+        #expect(stage.client("3", .v5, session: .resume, as: lamp).received() == ["connack 0 true"])
+        #expect(stage.client("x", .v5, as: .device(thing: [1])).received() == ["connack 0 false"])
+        stage.breakLink(of: stage.client("4", as: lamp))
+        #expect(stage.client("x", .v5, as: lamp).received() == ["connack 0 false"])
+    }
+
     @Test("a client holds as many subscriptions as it may, and can change each")
     func subscriptions() {
         var limits = BrokerLimits()
