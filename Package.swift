@@ -85,7 +85,7 @@ let package = Package(
 
         // Cores.
         host("ShadowService", ["ByteKit", "JSONText", "ShadowDocument"]),
-        host("Broker", ["ByteKit", "MQTTWire"]),
+        host("Broker", ["ByteKit", "JSONText", "MQTTWire"]),
         host("Accounts", []),
         host("Releases", ["ByteKit", "VersionText"]),
 

@@ -1,9 +1,6 @@
 import ByteKit
 package import MQTTWire
 
-/// Whether a will leaves when a connection ends.
-enum WillFate { case send, drop }
-
 extension BrokerCore {
     mutating func dispatch(_ packet: Packet, _ frame: Span<UInt8>, _ connection: Connection) throws(MQTTFault) {
         guard connection.stage == .connected else {
@@ -14,7 +11,10 @@ extension BrokerCore {
         }
         switch packet {
         case .publish(let publish): try self.publish(publish, frame, connection)
-        case .puback(let ack): acknowledged(ack, connection)
+        case .puback(let ack): try acknowledged(ack, connection)
+        case .pubrec(let ack): try taken(ack, connection)
+        case .pubrel(let ack): released(ack, connection)
+        case .pubcomp(let ack): try completed(ack, connection)
         case .subscribe(let subscribe): self.subscribe(subscribe, frame, connection)
         case .unsubscribe(let unsubscribe): self.unsubscribe(unsubscribe, frame, connection)
         case .pingreq: send(Reply.pong, to: connection)
@@ -33,14 +33,16 @@ extension BrokerCore {
         if clientID.isEmpty, connect.version == .v311, connect.cleanStart == false {
             return refuse(connection, .clientIdentifierNotValid, "a client without identifier asked for a kept session")
         }
+        takeLimits(connect, frame, connection)
         if connect.version == .v5, connect.properties.range(.authenticationMethod, in: frame) != nil {
-            return refuse(connection, .badAuthenticationMethod, "the client asked for enhanced authentication")
+            let why: StaticString = "enhanced authentication is not offered"
+            return refuse(connection, .badAuthenticationMethod, "\(why)", telling: why)
         }
         if let will = connect.will {
-            guard will.qos <= .atLeastOnce else {
-                return refuse(connection, .qosNotSupported, "the client's will has QoS 2")
+            guard will.qos <= limits.maximumQoS else {
+                return refuse(connection, .qosNotSupported, "the client's will has QoS \(will.qos.rawValue)")
             }
-            connection.will = message(of: will, in: frame, now: now)
+            connection.will = LastWill(will, in: frame)
         }
         connection.opening = Opening(connect, frame, isAssigned: clientID.isEmpty)
         if clientID.isEmpty { clientID = Array("auto-\(UInt64.random(in: .min ... .max))".utf8) }
@@ -54,16 +56,28 @@ extension BrokerCore {
                     certificateThing: connection.certificateThing)))
     }
 
+    private func takeLimits(_ connect: Connect, _ frame: Span<UInt8>, _ connection: Connection) {
+        guard connect.version == .v5 else { return }
+        let properties = connect.properties
+        if let limit = properties.u32(.maximumPacketSize, in: frame) { connection.packetLimit = Int(limit) }
+        connection.takesReasons = properties.byte(.requestProblemInformation, in: frame) != 0
+    }
+
     /// The client is who it says: its session begins or goes on.
     package mutating func authenticated(_ connection: Connection, as principal: Principal, now: Int64) {
         self.now = now
         guard connection.stage == .authenticating, let opening = connection.opening else { return }
         connection.opening = nil
-        let willTopic = connection.will?.topic
+        let willTopic = connection.will?.message.topic
         if let willTopic, !policy.mayPublish(principal, topic: willTopic.span) {
-            return refuse(connection, .notAuthorized, "the will's topic is not the client's to publish")
+            let why: StaticString = "the will's topic is not the client's to publish"
+            return refuse(connection, .notAuthorized, "\(why)", telling: why)
         }
         let key = Session.key(principal, clientID: opening.clientID)
+        guard sessions[key] != nil || mayAddSession(of: principal) else {
+            let why: StaticString = "there are as many sessions as there may be"
+            return refuse(connection, .quotaExceeded, "\(why)", telling: why)
+        }
         if let other = sessions[key]?.connection {
             end(other, reason: .sessionTakenOver, will: .send)
         }
@@ -73,8 +87,10 @@ extension BrokerCore {
         session.expirySeconds = min(opening.expirySeconds, Self.longestExpiry)
         session.endedAt = nil
         session.connection = connection
-        sessions[key] = session
+        cancelWill(of: session)
+        add(session)
         recordSession(session)
+        storeWill(of: connection, session)
         open(connection, session, opening, resumed == nil ? .absent : .present)
     }
 
@@ -85,28 +101,40 @@ extension BrokerCore {
         connection.stage = .connected
         connection.isAuthenticating = false
         connection.window = min(Int(opening.receiveMaximum), 100)
-        connection.packetLimit = Int(opening.packetLimit)
+        connection.aliasMaximum = min(opening.topicAliasMaximum, Self.outboundAliases)
         var keepAlive = opening.keepAliveSeconds
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
         connection.keepAliveSeconds = keepAlive
         send(
             Reply.accepted(
-                opening, version: connection.version, session: session, presence: presence,
+                opening, version: connection.version, session: session, presence: presence, limits: limits,
                 keepAlive: keepAlive == opening.keepAliveSeconds ? nil : keepAlive),
             to: connection)
-        notePresence(session, isConnected: true, connection)
+        guard connection.stage == .connected else { return }
+        connection.number = connectionCounts.next(session.key, now: now)
+        note(.connected, connection, session)
         session.rewind()
         feed(session)
     }
 
     /// The client is not let in.
     package mutating func refuse(_ connection: Connection, _ reason: ReasonCode, _ why: String) {
+        refuse(connection, reason, why, telling: nil)
+    }
+
+    private mutating func refuse(
+        _ connection: Connection, _ reason: ReasonCode, _ why: String, telling text: StaticString?
+    ) {
         guard connection.stage == .authenticating else { return }
         counters.refused += 1
         step(.refused(connection, reason: why))
-        send(Reply.refused(reason, version: connection.version), to: connection)
         connection.will = nil
-        finish(connection, will: .drop)
+        let version = connection.version
+        let packet = Reply.explained(text, to: connection, isLast: true) {
+            Reply.refused(reason, version: version, $0)
+        }
+        send(packet, to: connection)
+        finish(connection, .clientError, will: .drop)
     }
 
     private mutating func goodbye(
@@ -119,57 +147,7 @@ extension BrokerCore {
             session.expirySeconds = min(seconds, Self.longestExpiry)
             recordSession(session)
         }
-        finish(connection, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
-    }
-
-    /// Ends a connection from our side; an MQTT 5 client is told why.
-    mutating func end(_ connection: Connection, reason: ReasonCode?, will: WillFate) {
-        guard connection.stage != .ended else { return }
-        if let reason, connection.version == .v5, connection.stage == .connected {
-            send(Reply.disconnect(reason), to: connection)
-        }
-        finish(connection, will: will)
-    }
-
-    /// Takes the connection out of the books: it is no longer anybody's, whatever still arrives on it.
-    mutating func finish(_ connection: Connection, will fate: WillFate) {
-        guard connection.stage != .ended else { return }
-        connection.stage = .ended
-        connection.isClosing = true
-        connection.isAuthenticating = false
-        connection.answers.removeAll()
-        connections[ObjectIdentifier(connection)] = nil
-        touch(connection)
-        let will = connection.will
-        connection.will = nil
-        if let session = connection.session, session.connection === connection {
-            session.connection = nil
-            notePresence(session, isConnected: false, connection)
-            if session.isPersistent {
-                session.endedAt = now
-                recordSession(session)
-            } else {
-                drop(session)
-            }
-        }
-        // A client that was never let in has no say, and its will's topic was never checked.
-        if fate == .send, let will, let session = connection.session { distribute(will, from: session) }
-    }
-
-    private mutating func notePresence(_ session: Session, isConnected: Bool, _ connection: Connection) {
-        let thing =
-            switch session.principal {
-            case .device(let thing): thing
-            case .administrator: session.clientID
-            }
-        step(.presence(thing: thing, isConnected: isConnected, address: connection.address))
-    }
-
-    func message(of will: Will, in frame: Span<UInt8>, now: Int64) -> Message {
-        Message(
-            topic: frame.slice(will.topic).copy(), payload: frame.slice(will.payload).copy(), qos: will.qos,
-            retain: will.retain, properties: Reply.forwarded(will.properties, frame),
-            expires: will.properties.u32(.messageExpiryInterval, in: frame).map { now + Int64($0) * 1000 })
+        finish(connection, .clientInitiated, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
     }
 }
 
@@ -188,7 +166,7 @@ struct Opening {
     let keepAliveSeconds: UInt16
     let expirySeconds: UInt32
     let receiveMaximum: UInt16
-    let packetLimit: UInt32
+    let topicAliasMaximum: UInt16
 
     init(_ connect: Connect, _ frame: Span<UInt8>, isAssigned: Bool) {
         self.isAssigned = isAssigned
@@ -198,11 +176,11 @@ struct Opening {
             let properties = connect.properties
             expirySeconds = properties.u32(.sessionExpiryInterval, in: frame) ?? 0
             receiveMaximum = properties.u16(.receiveMaximum, in: frame) ?? 65_535
-            packetLimit = properties.u32(.maximumPacketSize, in: frame) ?? 268_435_460
+            topicAliasMaximum = properties.u16(.topicAliasMaximum, in: frame) ?? 0
         } else {
             expirySeconds = connect.cleanStart ? 0 : BrokerCore.longestExpiry
             receiveMaximum = BrokerCore.receiveMaximum
-            packetLimit = 268_435_460
+            topicAliasMaximum = 0
         }
     }
 }

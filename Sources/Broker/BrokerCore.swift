@@ -1,11 +1,11 @@
-//  The broker's rules: MQTT 3.1.1 and 5, QoS 0 and 1, as one value that does no I/O.
+//  The broker's rules: MQTT 3.1.1 and 5 as one value that does no I/O.
 //
 //  The shell hands in packets, passing time and finished commits. The core appends what clients are to receive to their
 //  `output`, lists what else is to be done as `BrokerStep`s, and lists changes of what must survive a crash as
 //  `DurableChange`s. Whoever waits for such a change gets the acknowledgement only after `committed`.
 //
-//  Not here yet: QoS 2 (a 3.1.1 publisher of it is closed, an MQTT 5 client is told Maximum QoS 1), shared subscriptions,
-//  topic aliases, subscription identifiers.
+//  Exactly once: what a crash could forget is on disk before a packet relies on it. PUBREC, PUBREL and PUBCOMP wait for
+//  the commit that remembers them, and a QoS 2 message goes to a kept session only when it stands in its queue on disk.
 
 import ByteKit
 package import MQTTWire
@@ -20,25 +20,42 @@ package struct BrokerCore: ~Copyable {
     static let connectPatience: Int64 = 10_000
     /// Seconds that a session may outlive its connection; also for 3.1.1, which names no limit.
     static let longestExpiry: UInt32 = 7 * 24 * 3600
-    /// QoS 1 messages that a client may have unacknowledged (AWS IoT: 100 each way).
+    /// Messages of QoS 1 and 2 that may be unacknowledged (AWS IoT: 100 each way).
     static let receiveMaximum: UInt16 = 100
+    /// Topic aliases that a client may set on its connection: what it can make us remember is 1 MiB.
+    static let topicAliasMaximum: UInt16 = 16
+    /// Topic aliases that we set on a connection, where the client takes as many.
+    static let outboundAliases: UInt16 = 64
 
     let policy: TopicPolicy
     let longestKeepAlive: UInt16?
     let limits: BrokerLimits
-    var sessions: [[UInt8]: Session] = [:]
+    private(set) var sessions: [[UInt8]: Session] = [:]
+    /// Sessions of each device.
+    private var deviceSessions: [Principal: Int] = [:]
     var connections: [ObjectIdentifier: Connection] = [:]
-    var subscribers = TopicTree<[Subscriber]>()
+    var subscribers = TopicTree<FilterPlace>()
     var retained = TopicTree<Message>()
-    var matchCache: [[UInt8]: [Subscriber]] = [:]
+    /// Audiences of topics that were published to lately.
+    var audiences: [[UInt8]: Audience] = [:]
+    var deadlines = Deadlines()
+    var connectionCounts = ConnectionCounts()
+    /// Connections that end at the end of this turn.
+    var condemned: [(Connection, ReasonCode)] = []
+    /// Memory of all messages that wait in sessions, those in several counted as often.
+    var queuedBytes = 0
+    /// Memory of all retained messages.
+    var retainedBytes = 0
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var nextTicket: UInt64 = 1
     private var dirty: [Connection] = []
     private var steps: [BrokerStep] = []
     private var changes: [DurableChange] = []
-    private var owed: [AnswerTicket] = []
-    private var awaiting: [UInt64: [AnswerTicket]] = [:]
+    private var owed = Owed()
+    private var awaiting: [UInt64: Owed] = [:]
+    /// The newest ticket whose commit is done, well or badly.
+    private(set) var settled: UInt64 = 0
     /// Open connections, authenticated or not.
     package var connectionCount: Int { connections.count }
     /// Messages and packets counted since the start.
@@ -67,6 +84,7 @@ package struct BrokerCore: ~Copyable {
         guard connection.stage != .ended else { return }
         connection.heardOf = now
         counters.packetsReceived += 1
+        counters.bytesReceived += frame.count
         do throws(MQTTFault) {
             try dispatch(Packet.decode(frame, version: connection.version, from: .client), frame, connection)
         } catch {
@@ -80,13 +98,13 @@ package struct BrokerCore: ~Copyable {
         if connection.stage == .opened, fault.reasonCode == .unsupportedProtocolVersion {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
         }
-        end(connection, reason: fault.reasonCode, will: .send)
+        end(connection, reason: fault.reasonCode, telling: fault.explanation, will: .send)
     }
 
     /// The network connection is gone; the client said no goodbye.
     package mutating func closed(_ connection: Connection, now: Int64) {
         self.now = now
-        finish(connection, will: .send)
+        finish(connection, .connectionLost, will: .send)
     }
 
     /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after.
@@ -102,10 +120,16 @@ package struct BrokerCore: ~Copyable {
                 end(connection, reason: .keepAliveTimeout, will: .send)
             }
         }
-        for session in Array(sessions.values) {
-            guard let ended = session.endedAt, session.expirySeconds != .max else { continue }
-            if now - ended >= Int64(session.expirySeconds) * 1000 { drop(session) }
-        }
+        meetDeadlines()
+    }
+
+    /// When something is due next, milliseconds since 1970: a will, the end of a session or of a retained message.
+    package var deadline: Int64? { deadlines.first }
+
+    /// `deadline` has come.
+    package mutating func timeUp(now: Int64) {
+        self.now = now
+        meetDeadlines()
     }
 
     /// Whoever holds this thing's credential loses its connections.
@@ -120,7 +144,7 @@ package struct BrokerCore: ~Copyable {
     package mutating func shutDown(now: Int64) {
         self.now = now
         for connection in Array(connections.values) {
-            end(connection, reason: .serverShuttingDown, will: .drop)
+            end(connection, reason: .serverShuttingDown, will: .keep)
         }
     }
 
@@ -137,6 +161,7 @@ package struct BrokerCore: ~Copyable {
 
     /// What is to be done, oldest first.
     package mutating func takeSteps() -> [BrokerStep] {
+        endCondemned()
         defer { steps.removeAll(keepingCapacity: true) }
         return steps
     }
@@ -146,29 +171,49 @@ package struct BrokerCore: ~Copyable {
         guard !changes.isEmpty else { return nil }
         defer {
             changes.removeAll(keepingCapacity: true)
-            owed.removeAll(keepingCapacity: true)
+            owed = Owed()
             nextTicket += 1
         }
         if !owed.isEmpty { awaiting[nextTicket] = owed }
         return (nextTicket, changes)
     }
 
-    /// The changes of `ticket` are on disk.
-    package mutating func committed(_ ticket: UInt64) {
-        for answer in awaiting.removeValue(forKey: ticket) ?? [] {
-            complete(answer)
-        }
+    /// The changes of `ticket` are on disk; tickets come back in the order in which they were handed out.
+    package mutating func committed(_ ticket: UInt64, now: Int64) {
+        self.now = now
+        settled = max(settled, ticket)
+        guard let owed = awaiting.removeValue(forKey: ticket) else { return }
+        for answer in owed.answers { release(answer) }
+        for session in owed.sessions { feed(session) }
     }
 
     /// The changes of `ticket` could not be stored: nobody is told that they were, who waits is disconnected.
     package mutating func commitFailed(_ ticket: UInt64, now: Int64) {
         self.now = now
-        for answer in awaiting.removeValue(forKey: ticket) ?? [] {
-            fail(answer, now: now)
-        }
+        settled = max(settled, ticket)
+        guard let owed = awaiting.removeValue(forKey: ticket) else { return }
+        for answer in owed.answers { fail(answer, now: now) }
+        for session in owed.sessions { feed(session) }
     }
 
     // MARK: For the other files of the core
+
+    mutating func add(_ session: Session) {
+        guard sessions.updateValue(session, forKey: session.key) == nil else { return }
+        if session.principal != .administrator { deviceSessions[session.principal, default: 0] += 1 }
+    }
+
+    mutating func remove(_ session: Session) {
+        guard sessions.removeValue(forKey: session.key) != nil, let count = deviceSessions[session.principal] else {
+            return
+        }
+        deviceSessions[session.principal] = count > 1 ? count - 1 : nil
+    }
+
+    /// Whether one more session may begin.
+    func mayAddSession(of principal: Principal) -> Bool {
+        sessions.count < limits.sessions && deviceSessions[principal, default: 0] < limits.sessionsPerDevice
+    }
 
     mutating func step(_ step: BrokerStep) {
         steps.append(step)
@@ -178,7 +223,13 @@ package struct BrokerCore: ~Copyable {
         changes.append(change)
     }
 
-    var hasChanges: Bool { !changes.isEmpty }
+    /// Has the session fed again once all changes so far are on disk.
+    ///
+    /// - Returns: the ticket of that commit.
+    mutating func feedLater(_ session: Session) -> UInt64 {
+        if owed.sessions.last !== session { owed.sessions.append(session) }
+        return nextTicket
+    }
 
     mutating func touch(_ connection: Connection) {
         guard !connection.isDirty else { return }
@@ -187,71 +238,44 @@ package struct BrokerCore: ~Copyable {
     }
 
     /// Keeps an answer back until `complete` is called with the ticket.
-    mutating func hold(
-        _ bytes: [UInt8], for connection: Connection, granted: [Granted] = []
-    ) -> AnswerTicket {
-        let ticket = AnswerTicket(connection: connection, token: nextToken)
+    mutating func hold(_ answer: Answer, for connection: Connection) -> AnswerTicket {
+        let ticket = AnswerTicket(connection: connection, token: nextToken, receives: answer.receives)
         nextToken += 1
-        connection.answers.append(PendingAnswer(token: ticket.token, bytes: bytes, isReady: false, granted: granted))
+        connection.answers.append(PendingAnswer(token: ticket.token, answer: answer))
         return ticket
     }
 
     /// Answers at once, or behind the commit where this packet changed what is kept.
-    mutating func answer(
-        _ bytes: [UInt8], to connection: Connection, changedSince mark: Int, granted: [Granted] = []
-    ) {
-        let ticket = hold(bytes, for: connection, granted: granted)
+    mutating func answer(_ answer: Answer, to connection: Connection, changedSince mark: Int) {
+        release(hold(answer, for: connection), changedSince: mark)
+    }
+
+    mutating func release(_ ticket: AnswerTicket, changedSince mark: Int) {
         if changes.count > mark {
-            owed.append(ticket)
+            owed.answers.append(ticket)
         } else {
-            complete(ticket)
+            release(ticket)
         }
     }
 
     var changeMark: Int { changes.count }
 
+    /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].
     mutating func send(_ bytes: [UInt8], to connection: Connection) {
         touch(connection)
         guard !bytes.isEmpty else { return }
+        guard bytes.count <= connection.packetLimit else { return finish(connection, .clientError, will: .send) }
         counters.packetsSent += 1
+        counters.bytesSent += bytes.count
         connection.output.append(contentsOf: bytes)
+        if connection.output.count > Connection.closeAbove { condemn(connection, .quotaExceeded) }
     }
 }
 
-// MARK: - Answers that wait
+/// What waits for one commit.
+private struct Owed {
+    var answers: [AnswerTicket] = []
+    var sessions: [Session] = []
 
-extension BrokerCore {
-    /// What was asked for is done and on disk: the acknowledgement may leave.
-    package mutating func complete(_ answer: AnswerTicket) {
-        let connection = answer.connection
-        guard connection.stage == .connected,
-            let index = connection.answers.firstIndex(where: { $0.token == answer.token })
-        else { return }
-        connection.answers[index].isReady = true
-        let ready = connection.answers.prefix { $0.isReady }
-        guard !ready.isEmpty else { return }
-        connection.answers.removeFirst(ready.count)
-        for answer in ready {
-            send(answer.bytes, to: connection)
-            for granted in answer.granted {
-                deliverRetained(granted, to: connection)
-            }
-        }
-    }
-
-    /// What was asked for could not be done for reasons of the server: the client must not believe it was.
-    package mutating func fail(_ answer: AnswerTicket, now: Int64) {
-        self.now = now
-        end(answer.connection, reason: .implementationSpecificError, will: .send)
-    }
-}
-
-/// What the broker has counted since the start.
-package struct BrokerCounters: Sendable {
-    package var packetsReceived = 0
-    package var packetsSent = 0
-    package var published = 0
-    package var dropped = 0
-    package var protocolFaults = 0
-    package var refused = 0
+    var isEmpty: Bool { answers.isEmpty && sessions.isEmpty }
 }

@@ -1,23 +1,38 @@
 import ByteKit
+package import MQTTWire
 
-/// Limits that a broker may set beyond those of the protocol; nil = none.
+/// Limits beyond those of the protocol; nil = none.
 package struct BrokerLimits: Sendable {
     /// Slashes in a topic or filter; reserved topics do not count.
     package var topicSlashes: Int?
     /// Filters in one SUBSCRIBE.
     package var filtersPerSubscribe: Int?
     /// Subscriptions that one client may hold.
-    package var subscriptionsPerClient: Int?
+    package var subscriptionsPerClient = 10_000
+    /// The highest QoS of publications, wills and subscriptions.
+    package var maximumQoS = QoS.exactlyOnce
 
-    /// No limits.
+    /// Bytes that may wait for one kept session; then publishers to it are refused.
+    package var sessionQueueBytes = 256 << 20
+    /// Bytes that may wait for all sessions together.
+    package var queueBytes = 1 << 30
+    /// Bytes of all retained messages; then publishers of more are refused.
+    package var retainedBytes = 256 << 20
+    /// Sessions, connected or kept.
+    package var sessions = 1_000_000
+    /// Sessions of one device, under different client identifiers.
+    package var sessionsPerDevice = 16
+
+    /// The limits of this broker alone.
     package init() {}
 
-    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50).
+    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50; no QoS 2).
     package static var aws: BrokerLimits {
         var limits = BrokerLimits()
         limits.topicSlashes = 7
         limits.filtersPerSubscribe = 8
         limits.subscriptionsPerClient = 50
+        limits.maximumQoS = .atLeastOnce
         return limits
     }
 

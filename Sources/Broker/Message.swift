@@ -6,7 +6,7 @@ package final class Message {
     package let topic: [UInt8]
     /// The payload as published.
     package let payload: [UInt8]
-    /// Quality of service it was published with, 0 or 1.
+    /// Quality of service it was published with.
     package let qos: QoS
     /// Whether the publisher asked to keep it.
     package let retain: Bool
@@ -36,7 +36,13 @@ package final class Message {
     var cost: Int { topic.count + payload.count + properties.count + 200 }
 
     func isExpired(now: Int64) -> Bool {
-        expires.map { $0 <= now } ?? false
+        expires.map { $0 < now } ?? false
+    }
+
+    /// The same message with another time of expiry.
+    func expiring(_ expires: Int64?) -> Message {
+        Message(
+            topic: topic, payload: payload, qos: qos, retain: retain, properties: properties, expires: expires)
     }
 }
 

@@ -7,15 +7,41 @@ import MQTTWire
 enum Reply {
     static let pong: [UInt8] = encoded(.v311) { (encoder, bytes) throws(MQTTFault) in encoder.pingresp(to: &bytes) }
 
-    static func puback(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+    static func puback(
+        _ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion, _ block: [UInt8] = []
+    ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.puback(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+            try encoder.puback(
+                packetID, reason: version == .v5 ? reason : .success, properties: block.span, to: &bytes)
         }
     }
 
-    static func suback(_ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion) -> [UInt8] {
+    static func pubrec(
+        _ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion, _ block: [UInt8] = []
+    ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.suback(packetID, codes: codes.span, to: &bytes)
+            try encoder.pubrec(
+                packetID, reason: version == .v5 ? reason : .success, properties: block.span, to: &bytes)
+        }
+    }
+
+    static func pubrel(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.pubrel(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+        }
+    }
+
+    static func pubcomp(_ packetID: UInt16, _ reason: ReasonCode, _ version: MQTTVersion) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.pubcomp(packetID, reason: version == .v5 ? reason : .success, to: &bytes)
+        }
+    }
+
+    static func suback(
+        _ packetID: UInt16, _ codes: [ReasonCode], _ version: MQTTVersion, _ block: [UInt8]
+    ) -> [UInt8] {
+        encoded(version) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.suback(packetID, codes: codes.span, properties: block.span, to: &bytes)
         }
     }
 
@@ -25,28 +51,52 @@ enum Reply {
         }
     }
 
-    static func disconnect(_ reason: ReasonCode) -> [UInt8] {
-        encoded(.v5) { (encoder, bytes) throws(MQTTFault) in try encoder.disconnect(reason: reason, to: &bytes) }
+    static func disconnect(_ reason: ReasonCode, _ block: [UInt8]) -> [UInt8] {
+        encoded(.v5) { (encoder, bytes) throws(MQTTFault) in
+            try encoder.disconnect(reason: reason, properties: block.span, to: &bytes)
+        }
     }
 
-    static func refused(_ reason: ReasonCode, version: MQTTVersion) -> [UInt8] {
+    static func refused(_ reason: ReasonCode, version: MQTTVersion, _ block: [UInt8] = []) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
-            try encoder.connack(session: .absent, reason: reason, to: &bytes)
+            try encoder.connack(session: .absent, reason: reason, properties: block.span, to: &bytes)
         }
+    }
+
+    /// A packet with a Reason String, where the client takes one and has room for it [MQTT-3.1.2-29, 3.4.2-2].
+    ///
+    /// - Parameter isLast: whether it is CONNACK or DISCONNECT, which may say more than the client asked for.
+    static func explained(
+        _ text: StaticString?, to connection: Connection, isLast: Bool = false, _ packet: (_ block: [UInt8]) -> [UInt8]
+    ) -> [UInt8] {
+        guard let text, connection.version == .v5, isLast || connection.takesReasons else { return packet([]) }
+        let words = text.withUTF8Buffer { Array($0) }
+        let block = properties { (block) throws(MQTTFault) in
+            try Property.append(.reasonString, bytes: words.span, to: &block)
+        }
+        let whole = packet(block)
+        return whole.count <= connection.packetLimit ? whole : packet([])
+    }
+
+    private static func properties(_ append: (inout [UInt8]) throws(MQTTFault) -> Void) -> [UInt8] {
+        encoded(.v5) { (_, bytes) throws(MQTTFault) in try append(&bytes) }
     }
 
     /// CONNACK; an MQTT 5 client is told what this broker does not do.
     static func accepted(
-        _ opening: Opening, version: MQTTVersion, session: Session, presence: SessionPresence, keepAlive: UInt16?
+        _ opening: Opening, version: MQTTVersion, session: Session, presence: SessionPresence, limits: BrokerLimits,
+        keepAlive: UInt16?
     ) -> [UInt8] {
         encoded(version) { (encoder, bytes) throws(MQTTFault) in
             var block: [UInt8] = []
             if version == .v5 {
                 Property.append(.receiveMaximum, u16: BrokerCore.receiveMaximum, to: &block)
-                Property.append(.maximumQoS, byte: QoS.atLeastOnce.rawValue, to: &block)
+                // The property has no value 2: it is left out then (3.2.2.3.4).
+                if limits.maximumQoS < .exactlyOnce {
+                    Property.append(.maximumQoS, byte: limits.maximumQoS.rawValue, to: &block)
+                }
+                Property.append(.topicAliasMaximum, u16: BrokerCore.topicAliasMaximum, to: &block)
                 Property.append(.maximumPacketSize, u32: UInt32(BrokerCore.packetLimit), to: &block)
-                Property.append(.subscriptionIdentifierAvailable, byte: 0, to: &block)
-                Property.append(.sharedSubscriptionAvailable, byte: 0, to: &block)
                 if session.expirySeconds != opening.expirySeconds {
                     Property.append(.sessionExpiryInterval, u32: session.expirySeconds, to: &block)
                 }
@@ -60,24 +110,34 @@ enum Reply {
     }
 
     /// The PUBLISH of a message in one form; the flags of the first byte and the packet identifier are left to patch.
-    static func publish(_ message: Message, version: MQTTVersion, qos: QoS, now: Int64) -> PacketTemplate {
-        let form = PacketForm(version: version, qos: qos)
-        if let known = message.packets[form] { return known }
+    static func publish(
+        _ message: Message, _ form: PacketForm, identifiers: [UInt32], alias: TopicAlias, now: Int64
+    ) -> PacketTemplate {
+        var (topic, number): ([UInt8], UInt16?) = (message.topic, nil)
+        switch alias {
+        case .none: break
+        case .new(let alias): number = alias
+        case .known(let alias): (topic, number) = ([], alias)
+        }
+        let isCommon = form.version == .v311 || (identifiers.isEmpty && number == nil && message.expires == nil)
+        if isCommon, let known = message.packets[form] { return known }
         var template = PacketTemplate(bytes: [], packetIDOffset: 0)
-        template.bytes = encoded(version) { (encoder, bytes) throws(MQTTFault) in
+        template.bytes = encoded(form.version) { (encoder, bytes) throws(MQTTFault) in
             var block = message.properties
-            if version == .v5, let expires = message.expires {
+            for identifier in identifiers {
+                Property.append(.subscriptionIdentifier, variableByteInteger: Int(identifier), to: &block)
+            }
+            if form.version == .v5, let expires = message.expires {
                 let seconds = max(0, (expires - now + 999) / 1000)
                 Property.append(.messageExpiryInterval, u32: UInt32(clamping: seconds), to: &block)
             }
-            let topic = message.topic
+            if let number { Property.append(.topicAlias, u16: number, to: &block) }
             let payload = message.payload
             let layout = try encoder.publish(
-                topic: topic.span, qos: qos, properties: block.span, payload: payload.span, to: &bytes)
+                topic: topic.span, qos: form.qos, properties: block.span, payload: payload.span, to: &bytes)
             template.packetIDOffset = layout.packetIDStart ?? 0
         }
-        // The remaining expiry interval differs each time: such a packet cannot be kept.
-        if message.expires == nil || version == .v311 { message.packets[form] = template }
+        if isCommon { message.packets[form] = template }
         return template
     }
 

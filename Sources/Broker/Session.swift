@@ -1,10 +1,10 @@
-package import MQTTWire
+import MQTTWire
 
 /// What the broker keeps of a client between its packets and, if the client asked for it, between its connections.
 package final class Session {
-    /// Messages that may wait for one session.
+    /// Messages that may wait for one session that ends with its connection.
     static let queueLimit = 10_000
-    /// Bytes that may wait for one session.
+    /// Bytes that may wait for one session that ends with its connection; then it is closed.
     static let queueBytes = 64 << 20
 
     /// Identity: who the client is and what it calls itself (two principals never share a session).
@@ -16,16 +16,21 @@ package final class Session {
     var subscriptions: [[UInt8]: Subscription] = [:]
     /// The connection now, nil while the client is away.
     var connection: Connection?
+    /// Identifiers of QoS 2 messages from the client that it has not released yet [MQTT-4.3.3-10].
+    var received: Set<UInt16> = []
     /// Sent and not yet acknowledged, oldest first.
     var inFlight: [QueueEntry] = []
     /// Not yet sent, oldest first; `waitingHead` entries at the front are gone already.
     var waiting: [QueueEntry] = []
     var waitingHead = 0
+    /// Identifiers that wait for their PUBREL, in the order of the PUBRECs [MQTT-4.6.0-4].
+    private var releases: [UInt16] = []
+    var retainedFeed = RetainedFeed()
     var endedAt: Int64?
+    /// A will that waits for its time, milliseconds since 1970.
+    var will: (will: LastWill, due: Int64)?
     /// Whether a row of it is on disk or on its way there.
     var isStored = false
-    private var usedIDs: Set<UInt16> = []
-    private var lastID: UInt16 = 0
     private var lastSequence: Int64 = 0
     private(set) var queuedBytes = 0
 
@@ -38,31 +43,38 @@ package final class Session {
 
     /// Whether it is kept on disk.
     var isPersistent: Bool { expirySeconds > 0 }
+    /// When it ends if the client stays away; nil while it is there, and where it never ends.
+    var endsAt: Int64? {
+        expirySeconds == .max ? nil : endedAt.map { $0 + Int64(expirySeconds) * 1000 }
+    }
+    /// When a will leaves whose client is gone since `start`, milliseconds: after its delay, or with the session.
+    func due(of will: LastWill, from start: Int64) -> Int64 {
+        start + Int64(min(will.delaySeconds, expirySeconds)) * 1000
+    }
     var queueCount: Int { inFlight.count + waiting.count - waitingHead }
-    var isFull: Bool { queueCount >= Self.queueLimit || queuedBytes >= Self.queueBytes }
 
-    /// Puts a QoS 1 message at the end of the queue; its packet identifier is its own until it is acknowledged.
-    func enqueue(_ message: Message, retain: Bool) -> QueueEntry {
-        repeat {
-            lastID = lastID == .max ? 1 : lastID + 1
-        } while usedIDs.contains(lastID)
-        lastSequence += 1
-        let entry = QueueEntry(sequence: lastSequence, packetID: lastID, message: message, retain: retain)
-        append(entry)
+    /// Puts a message at the end of the queue.
+    func enqueue(_ make: (_ sequence: Int64) -> QueueEntry) -> QueueEntry {
+        let entry = make(lastSequence + 1)
+        restore(entry)
         return entry
     }
 
-    /// Puts an entry that was stored by an earlier run at the end of the queue.
+    /// Puts an entry at the end of the queue that has its number already.
     func restore(_ entry: QueueEntry) {
         lastSequence = max(lastSequence, entry.sequence)
-        lastID = entry.packetID
-        append(entry)
+        queuedBytes += entry.message.cost
+        waiting.append(entry)
     }
 
-    /// The oldest entry not sent yet, now in flight.
-    func takeWaiting() -> QueueEntry? {
-        guard waitingHead < waiting.count else { return nil }
+    /// The oldest entry not sent yet, now in flight; nil where there is none or it waits for a commit.
+    ///
+    /// - Parameter settled: the newest ticket whose commit is done.
+    func takeWaiting(settled: UInt64) -> QueueEntry? {
+        guard waitingHead < waiting.count, waiting[waitingHead].readyAfter <= settled else { return nil }
         let entry = waiting[waitingHead]
+        // One that is never acknowledged must not share its identifier with a later one [MQTT-2.2.1-4].
+        if let oldest = inFlight.first, entry.sequence - oldest.sequence >= QueueEntry.identifiers { return nil }
         waitingHead += 1
         if waitingHead == waiting.count {
             waiting.removeAll(keepingCapacity: true)
@@ -75,17 +87,38 @@ package final class Session {
         return entry
     }
 
+    /// The entry in flight with this identifier.
+    func entry(inFlight packetID: UInt16) -> QueueEntry? {
+        inFlight.first { $0.packetID == packetID }
+    }
+
     /// Ends the entry in flight with this packet identifier.
-    func acknowledge(_ packetID: UInt16) -> QueueEntry? {
+    func finish(_ packetID: UInt16) -> QueueEntry? {
         guard let index = inFlight.firstIndex(where: { $0.packetID == packetID }) else { return nil }
         let entry = inFlight.remove(at: index)
-        usedIDs.remove(packetID)
         queuedBytes -= entry.message.cost
         return entry
     }
 
-    /// Makes what was in flight wait again, first and in the same order, to be sent as duplicates.
+    /// The client has got a QoS 2 message: its PUBREL leaves once the commit of ticket `readyAfter` is done.
+    func release(_ packetID: UInt16, readyAfter: UInt64) {
+        guard let index = inFlight.firstIndex(where: { $0.packetID == packetID }) else { return }
+        inFlight[index].isReleased = true
+        inFlight[index].readyAfter = max(inFlight[index].readyAfter, readyAfter)
+        if !releases.contains(packetID) { releases.append(packetID) }
+    }
+
+    /// The next identifier whose PUBREL may leave.
+    func takeRelease(settled: UInt64) -> UInt16? {
+        guard let packetID = releases.first else { return nil }
+        guard (entry(inFlight: packetID)?.readyAfter ?? 0) <= settled else { return nil }
+        releases.removeFirst()
+        return packetID
+    }
+
+    /// Makes what was in flight wait again, first and in the same order [MQTT-4.4.0-1, MQTT-4.6.0-1].
     func rewind() {
+        releases.removeAll()
         guard !inFlight.isEmpty else { return }
         for index in inFlight.indices {
             inFlight[index].wasSent = true
@@ -94,33 +127,31 @@ package final class Session {
         waitingHead = 0
         inFlight.removeAll()
     }
-
-    private func append(_ entry: QueueEntry) {
-        usedIDs.insert(entry.packetID)
-        queuedBytes += entry.message.cost
-        waiting.append(entry)
-    }
 }
 
-/// One QoS 1 message of one session's queue.
+/// One message of QoS 1 or 2 in one session's queue.
 package struct QueueEntry {
+    /// Packet identifiers that there are.
+    static let identifiers: Int64 = 65_535
+
+    /// Position among all entries that the session ever had, from 1.
     let sequence: Int64
-    let packetID: UInt16
     let message: Message
+    /// QoS that the subscriber gets, 1 or 2.
+    let qos: QoS
     /// RETAIN flag that the subscriber sees.
     let retain: Bool
+    /// Subscription identifiers that the subscriber sees.
+    var identifiers: [UInt32] = []
+    /// The shared subscription that it came by; empty = none.
+    var share: [UInt8] = []
+    /// Ticket whose commit must be done before the next packet of this entry leaves; 0 = none.
+    var readyAfter: UInt64 = 0
     /// Whether it may have been sent already, so that DUP is set.
     var wasSent = false
-}
+    /// Whether PUBREC was had: PUBREL is sent instead of the message [MQTT-4.3.3-4, 4.3.3-5].
+    var isReleased = false
 
-/// One subscription of a session.
-package struct Subscription: Equatable, Sendable {
-    package var filter: [UInt8]
-    package var options: SubscriptionOptions
-}
-
-/// A subscriber as the tree of filters holds it.
-struct Subscriber {
-    let session: Session
-    let options: SubscriptionOptions
+    /// Follows from the sequence, so that it is the same in every life of the server.
+    var packetID: UInt16 { UInt16(truncatingIfNeeded: (sequence - 1) % Self.identifiers + 1) }
 }

@@ -26,8 +26,9 @@ package struct BrokerHooks: Sendable {
         @Sendable (_ topic: [UInt8], _ payload: [UInt8], _ answer: @escaping @Sendable (Completion) -> Void) -> Void
     /// Takes a line of a device's log.
     package var deviceLog: @Sendable (_ thing: [UInt8], _ payload: [UInt8]) -> Void
-    /// Takes note of a thing that came or went.
-    package var presence: @Sendable (_ thing: [UInt8], _ isConnected: Bool, _ address: String) -> Void
+    /// Takes note of a thing that came or went, and why it went, in AWS's words.
+    package var presence:
+        @Sendable (_ thing: [UInt8], _ isConnected: Bool, _ address: String, _ reason: String?) -> Void
     /// Stores changes of sessions, queues and retained messages.
     package var commit: @Sendable ([DurableChange], _ answer: @escaping @Sendable (Completion) -> Void) -> Void
 
@@ -35,7 +36,7 @@ package struct BrokerHooks: Sendable {
         authenticate: @escaping @Sendable (Credentials, _ answer: @escaping @Sendable (Verdict) -> Void) -> Void,
         shadowRequest: @escaping @Sendable ([UInt8], [UInt8], @escaping @Sendable (Completion) -> Void) -> Void,
         deviceLog: @escaping @Sendable ([UInt8], [UInt8]) -> Void,
-        presence: @escaping @Sendable ([UInt8], Bool, String) -> Void,
+        presence: @escaping @Sendable ([UInt8], Bool, String, String?) -> Void,
         commit: @escaping @Sendable ([DurableChange], @escaping @Sendable (Completion) -> Void) -> Void
     ) {
         self.authenticate = authenticate

@@ -19,6 +19,7 @@ final class BrokerLoop: @unchecked Sendable {
     private var openConnects: [UInt64: Connection] = [:]
     private var nextConnect: UInt64 = 1
     private var refusals = RefusalLog()
+    private var alarm: (due: Int64, task: Scheduled<Void>)?
 
     /// What other threads bring.
     enum Delivery: Sendable {
@@ -77,9 +78,9 @@ final class BrokerLoop: @unchecked Sendable {
             }
         case .answered(let token, let completion):
             guard let ticket = openAnswers.removeValue(forKey: token) else { return }
-            completion == .done ? core.complete(ticket) : core.fail(ticket, now: now)
+            completion == .done ? core.complete(ticket, now: now) : core.fail(ticket, now: now)
         case .committed(let ticket, let completion):
-            completion == .done ? core.committed(ticket) : core.commitFailed(ticket, now: now)
+            completion == .done ? core.committed(ticket, now: now) : core.commitFailed(ticket, now: now)
         case .disconnect(let thing):
             core.disconnect(thing: thing, now: now)
         }
@@ -97,8 +98,10 @@ final class BrokerLoop: @unchecked Sendable {
 
     /// Hands out steps, changes and bytes until nothing is left.
     func drain() {
-        for step in core.takeSteps() {
-            carryOut(step)
+        var steps = core.takeSteps()
+        while !steps.isEmpty {
+            for step in steps { carryOut(step) }
+            steps = core.takeSteps()
         }
         if let (ticket, changes) = core.takeChanges() {
             hooks.commit(changes) { self.post(CollectionOfOne(.committed(ticket, $0))) }
@@ -106,6 +109,28 @@ final class BrokerLoop: @unchecked Sendable {
         for connection in core.takeDirty() {
             (connection.handle as? MQTTHandler)?.advance()
         }
+        setAlarm()
+    }
+
+    /// Has the core called when something is due; an alarm that is too early does no harm.
+    private func setAlarm() {
+        guard let due = core.deadline, alarm.map({ due < $0.due }) ?? true else { return }
+        alarm?.task.cancel()
+        let task = loop.scheduleTask(in: .milliseconds(max(0, due - Self.now))) {
+            self.alarm = nil
+            self.core.timeUp(now: Self.now)
+            self.drain()
+        }
+        alarm = (due, task)
+    }
+
+    private func note(_ event: LifecycleEvent) {
+        switch event.kind {
+        case .connected: hooks.presence(event.thing, true, event.address, nil)
+        case .disconnected(let reason): hooks.presence(event.thing, false, event.address, reason.rawValue)
+        case .subscribed, .unsubscribed: break
+        }
+        core.publish(event, now: Self.now)
     }
 
     private func carryOut(_ step: BrokerStep) {
@@ -121,8 +146,8 @@ final class BrokerLoop: @unchecked Sendable {
             hooks.shadowRequest(topic, payload) { self.post(CollectionOfOne(.answered(token, $0))) }
         case .deviceLog(let thing, let payload):
             hooks.deviceLog(thing, payload)
-        case .presence(let thing, let isConnected, let address):
-            hooks.presence(thing, isConnected, address)
+        case .lifecycle(let event):
+            note(event)
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
         }

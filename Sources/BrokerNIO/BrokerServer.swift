@@ -11,8 +11,10 @@ package final class BrokerServer: Sendable {
     private let logger: Logger
 
     /// A broker that takes up `state` and then waits for listeners.
+    ///
+    /// - Parameter version: what `$SYS/broker/version` tells.
     package init(
-        loop: any EventLoop, policy: TopicPolicy, longestKeepAlive: UInt16?, limits: BrokerLimits,
+        loop: any EventLoop, version: String, policy: TopicPolicy, longestKeepAlive: UInt16?, limits: BrokerLimits,
         state: RestoredState, hooks: BrokerHooks,
         logger: Logger
     ) {
@@ -24,6 +26,12 @@ package final class BrokerServer: Sendable {
         let broker = self.broker
         _ = loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             broker.core.tick(now: BrokerLoop.now)
+            broker.drain()
+        }
+        let start = BrokerLoop.now
+        _ = loop.scheduleRepeatedTask(initialDelay: .seconds(10), delay: .seconds(10)) { _ in
+            let now = BrokerLoop.now
+            broker.core.reportSystem(version: version, uptimeSeconds: (now - start) / 1000, now: now)
             broker.drain()
         }
     }

@@ -157,6 +157,9 @@ final class MQTTHandler: ChannelDuplexHandler {
         if connection.isClosing {
             isShut = true
             context.close(promise: nil)
+        } else if connection.hasMore, context.channel.isWritable {
+            broker.core.fill(connection, now: BrokerLoop.now)
+            broker.scheduleDrain()
         }
     }
 }

@@ -68,7 +68,7 @@ public enum MQTTFault: Error, Equatable, Sendable {
     case topicFilterInvalid
     /// A topic that is empty or holds a wildcard (0x90) [MQTT-3.3.2-2, MQTT-4.7.3-1].
     case topicNameInvalid
-    /// Topic alias 0 (0x94) [MQTT-3.3.2-8].
+    /// Topic alias 0 or above what the receiver takes (0x94) [MQTT-3.3.2-8, MQTT-3.3.2-9].
     case topicAliasInvalid
     /// More than 268 435 455 bytes behind the fixed header (0x95).
     case packetTooLarge
@@ -134,7 +134,7 @@ extension MQTTFault {
         case .unknownProtocol: "the protocol name is not MQTT"
         case .topicFilterInvalid: "a topic filter is not well formed"
         case .topicNameInvalid: "a topic name is empty or holds a wildcard"
-        case .topicAliasInvalid: "the topic alias is 0"
+        case .topicAliasInvalid: "the topic alias is 0 or above the maximum"
         case .packetTooLarge: "the packet is longer than 268435455 bytes"
         case .fieldTooLong: "a field is longer than 65535 bytes"
         default: "the packet is not valid"

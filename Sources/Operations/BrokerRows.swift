@@ -21,12 +21,30 @@ extension Operations {
 
     private static func apply(_ change: DurableChange, _ db: Database) throws {
         switch change {
-        case .retain(let topic, let payload, let qos, let properties, let stored):
+        case .retain, .forgetRetained: try applyRetained(change, db)
+        case .enqueue, .release, .dequeue, .receive, .forgetReceived: try applyQueue(change, db)
+        case .session, .dropSession, .will, .forgetWill, .subscribe, .unsubscribe: try applySession(change, db)
+        }
+    }
+
+    private static func applyRetained(_ change: DurableChange, _ db: Database) throws {
+        switch change {
+        case .retain(let topic, let payload, let qos, let properties, let stored, let expires):
             try db.cachedStatement(
-                sql: "INSERT OR REPLACE INTO retained (topic, payload, qos, properties, stored) VALUES (?, ?, ?, ?, ?)"
-            ).execute(arguments: [Data(topic), Data(payload), qos, Data(properties), stored])
+                sql: """
+                    INSERT OR REPLACE INTO retained (topic, payload, qos, properties, stored, expires)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [Data(topic), Data(payload), qos, Data(properties), stored, expires])
         case .forgetRetained(let topic):
             try db.cachedStatement(sql: "DELETE FROM retained WHERE topic = ?").execute(arguments: [Data(topic)])
+        default:
+            break
+        }
+    }
+
+    private static func applySession(_ change: DurableChange, _ db: Database) throws {
+        switch change {
         case .session(let key, let principal, let expiry, let ended):
             try db.cachedStatement(
                 sql: """
@@ -36,28 +54,60 @@ extension Operations {
             ).execute(arguments: [Data(key), principal, expiry, ended])
         case .dropSession(let key):
             try db.cachedStatement(sql: "DELETE FROM sessions WHERE client = ?").execute(arguments: [Data(key)])
-        case .subscribe(let key, let filter, let options):
-            try db.cachedStatement(
-                sql: "INSERT OR REPLACE INTO subscriptions (client, filter, options) VALUES (?, ?, ?)"
-            ).execute(arguments: [Data(key), Data(filter), options])
-        case .unsubscribe(let key, let filter):
-            try db.cachedStatement(sql: "DELETE FROM subscriptions WHERE client = ? AND filter = ?")
-                .execute(arguments: [Data(key), Data(filter)])
-        case .enqueue(let key, let entry):
+        case .will(let key, let will):
             try db.cachedStatement(
                 sql: """
-                    INSERT OR REPLACE INTO queue (client, sequence, packet, topic, payload, properties, retain, expires)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT OR REPLACE INTO wills (client, topic, payload, qos, retain, properties, expiry, delay, due)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(
                 arguments: [
-                    Data(key), entry.sequence, entry.packetID, Data(entry.topic), Data(entry.payload),
-                    Data(entry.properties),
-                    entry.retain, entry.expires,
+                    Data(key), Data(will.topic), Data(will.payload), will.qos, will.retain, Data(will.properties),
+                    will.expirySeconds, will.delaySeconds, will.due,
                 ])
+        case .forgetWill(let key):
+            try db.cachedStatement(sql: "DELETE FROM wills WHERE client = ?").execute(arguments: [Data(key)])
+        case .subscribe(let key, let filter, let options, let identifier):
+            try db.cachedStatement(
+                sql: "INSERT OR REPLACE INTO subscriptions (client, filter, options, identifier) VALUES (?, ?, ?, ?)"
+            ).execute(arguments: [Data(key), Data(filter), options, identifier])
+        case .unsubscribe(let key, let filter):
+            try db.cachedStatement(sql: "DELETE FROM subscriptions WHERE client = ? AND filter = ?")
+                .execute(arguments: [Data(key), Data(filter)])
+        default:
+            break
+        }
+    }
+
+    private static func applyQueue(_ change: DurableChange, _ db: Database) throws {
+        switch change {
+        case .enqueue(let key, let entry):
+            try db.cachedStatement(
+                sql: """
+                    INSERT OR REPLACE INTO queue
+                    (client, sequence, qos, topic, payload, properties, retain, expires, released, identifiers, share)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(
+                arguments: [
+                    Data(key), entry.sequence, entry.qos, Data(entry.topic), Data(entry.payload),
+                    Data(entry.properties), entry.retain, entry.expires, entry.isReleased,
+                    entry.identifiers.map { "\($0)" }.joined(separator: ","), Data(entry.share),
+                ])
+        case .release(let key, let sequence):
+            try db.cachedStatement(sql: "UPDATE queue SET released = 1 WHERE client = ? AND sequence = ?")
+                .execute(arguments: [Data(key), sequence])
         case .dequeue(let key, let sequence):
             try db.cachedStatement(sql: "DELETE FROM queue WHERE client = ? AND sequence = ?")
                 .execute(arguments: [Data(key), sequence])
+        case .receive(let key, let packetID):
+            try db.cachedStatement(sql: "INSERT OR IGNORE INTO received (client, packet) VALUES (?, ?)")
+                .execute(arguments: [Data(key), packetID])
+        case .forgetReceived(let key, let packetID):
+            try db.cachedStatement(sql: "DELETE FROM received WHERE client = ? AND packet = ?")
+                .execute(arguments: [Data(key), packetID])
+        default:
+            break
         }
     }
 
@@ -69,7 +119,7 @@ extension Operations {
             state.retained = try Row.fetchAll(db, sql: "SELECT * FROM retained").map {
                 RestoredState.StoredRetained(
                     topic: $0.bytes("topic"), payload: $0.bytes("payload"), qos: $0["qos"],
-                    properties: $0.bytes("properties"))
+                    properties: $0.bytes("properties"), expires: $0["expires"])
             }
             var positions: [[UInt8]: Int] = [:]
             for row in try Row.fetchAll(db, sql: "SELECT * FROM sessions") {
@@ -81,18 +131,43 @@ extension Operations {
             }
             for row in try Row.fetchAll(db, sql: "SELECT * FROM subscriptions") {
                 guard let position = positions[row.bytes("client")] else { continue }
-                state.sessions[position].subscriptions.append((row.bytes("filter"), row["options"]))
+                state.sessions[position].subscriptions.append(
+                    (filter: row.bytes("filter"), options: row["options"], identifier: row["identifier"]))
             }
             for row in try Row.fetchAll(db, sql: "SELECT * FROM queue ORDER BY client, sequence") {
                 guard let position = positions[row.bytes("client")] else { continue }
-                state.sessions[position].queue.append(
-                    StoredEntry(
-                        sequence: row["sequence"], packetID: row["packet"], topic: row.bytes("topic"),
-                        payload: row.bytes("payload"), properties: row.bytes("properties"), retain: row["retain"],
-                        expires: row["expires"]))
+                state.sessions[position].queue.append(StoredEntry(row))
+            }
+            for row in try Row.fetchAll(db, sql: "SELECT * FROM received") {
+                guard let position = positions[row.bytes("client")] else { continue }
+                state.sessions[position].received.append(row["packet"])
+            }
+            for row in try Row.fetchAll(db, sql: "SELECT * FROM wills") {
+                guard let position = positions[row.bytes("client")] else { continue }
+                state.sessions[position].will = StoredWill(row)
             }
             return state
         }
+    }
+}
+
+extension StoredEntry {
+    fileprivate init(_ row: Row) {
+        let identifiers: String = row["identifiers"]
+        self.init(
+            sequence: row["sequence"], qos: row["qos"], topic: row.bytes("topic"), payload: row.bytes("payload"),
+            properties: row.bytes("properties"), retain: row["retain"], expires: row["expires"],
+            identifiers: identifiers.split(separator: ",").compactMap { UInt32($0) }, share: row.bytes("share"))
+        isReleased = row["released"]
+    }
+}
+
+extension StoredWill {
+    fileprivate init(_ row: Row) {
+        self.init(
+            topic: row.bytes("topic"), payload: row.bytes("payload"), qos: row["qos"], retain: row["retain"],
+            properties: row.bytes("properties"), expirySeconds: row["expiry"], delaySeconds: row["delay"],
+            due: row["due"])
     }
 }
 

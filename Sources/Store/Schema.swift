@@ -21,6 +21,11 @@ enum Schema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("4 broker") { db in
+            for statement in wholeBroker {
+                try db.execute(sql: statement)
+            }
+        }
         migrator.registerMigration("5 console") { db in
             for statement in console {
                 try db.execute(sql: statement)
@@ -148,6 +153,30 @@ enum Schema {
         "CREATE INDEX devices_by_product ON devices(product, hardware, reported_version, phase, revoked)",
         "CREATE INDEX devices_by_seen ON devices(COALESCE(last_seen, 0), thing)",
         "CREATE INDEX devices_by_phase ON devices(phase, thing)",
+    ]
+
+    /// QoS 2, subscription identifiers, shared subscriptions, wills that wait, expiry of retained messages.
+    ///
+    /// Packet identifiers in the queue follow from the sequence; subscription identifiers are numbers with commas.
+    private static let wholeBroker = [
+        "ALTER TABLE retained ADD COLUMN expires INTEGER",
+        "ALTER TABLE subscriptions ADD COLUMN identifier INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE queue DROP COLUMN packet",
+        "ALTER TABLE queue ADD COLUMN qos INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE queue ADD COLUMN released INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE queue ADD COLUMN identifiers TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE queue ADD COLUMN share BLOB NOT NULL DEFAULT x''",
+        """
+        CREATE TABLE received (
+            client BLOB NOT NULL REFERENCES sessions ON DELETE CASCADE, packet INTEGER NOT NULL,
+            PRIMARY KEY (client, packet)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE wills (
+            client BLOB PRIMARY KEY REFERENCES sessions ON DELETE CASCADE, topic BLOB NOT NULL, payload BLOB NOT NULL,
+            qos INTEGER NOT NULL, retain INTEGER NOT NULL, properties BLOB NOT NULL, expiry INTEGER,
+            delay INTEGER NOT NULL, due INTEGER) WITHOUT ROWID
+        """,
     ]
 
     /// What the console tells of the past: who came and went, what happened, when a release became active.

@@ -74,7 +74,8 @@ struct Server: Sendable {
         try await operations.forgetPresence()
         bound = BoundPorts(options.addresses, options.publicNames.first)
         broker = BrokerServer(
-            loop: groups.broker, policy: TopicPolicy(denied: options.denied.map { Array($0.utf8) }),
+            loop: groups.broker, version: Apus.version,
+            policy: TopicPolicy(denied: options.denied.map { Array($0.utf8) }),
             longestKeepAlive: options.longestKeepAlive, limits: options.hasAWSLimits ? .aws : BrokerLimits(),
             state: try await operations.restoredBrokerState(),
             hooks: Wiring.hooks(operations, logs, isDevelopment: options.isDevelopment), logger: logger)

@@ -40,10 +40,10 @@ enum Wiring {
                 operations.shadowRequest(topic: topic, payload: payload) { answer($0.completion) }
             },
             deviceLog: { thing, payload in logs.take(thing: thing, payload: payload) },
-            presence: { thing, isConnected, address in
+            presence: { thing, isConnected, address, reason in
                 operations.notePresence(
                     thing: String(decoding: thing, as: UTF8.self), isConnected: isConnected, address: address,
-                    reason: nil)
+                    reason: reason)
             },
             commit: { changes, answer in operations.store(changes) { answer($0.completion) } })
     }

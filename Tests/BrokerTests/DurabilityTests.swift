@@ -4,45 +4,6 @@ import Broker
 import MQTTWire
 import Testing
 
-/// What survives a crash.
-private struct Disk {
-    var sessions: [[UInt8]: RestoredState.StoredSession] = [:]
-    var retained: [[UInt8]: RestoredState.StoredRetained] = [:]
-
-    var state: RestoredState {
-        var state = RestoredState()
-        state.sessions = Array(sessions.values)
-        state.retained = Array(retained.values)
-        return state
-    }
-
-    mutating func apply(_ change: DurableChange) {
-        switch change {
-        case .retain(let topic, let payload, let qos, let properties, _):
-            retained[topic] = .init(topic: topic, payload: payload, qos: qos, properties: properties)
-        case .forgetRetained(let topic):
-            retained[topic] = nil
-        case .session(let key, let principal, let expiry, let endedAt):
-            var session = RestoredState.StoredSession(
-                key: key, principal: principal, expirySeconds: expiry, endedAt: endedAt)
-            session.subscriptions = sessions[key]?.subscriptions ?? []
-            session.queue = sessions[key]?.queue ?? []
-            sessions[key] = session
-        case .dropSession(let key):
-            sessions[key] = nil
-        case .subscribe(let key, let filter, let options):
-            sessions[key]?.subscriptions.removeAll { $0.filter == filter }
-            sessions[key]?.subscriptions.append((filter, options))
-        case .unsubscribe(let key, let filter):
-            sessions[key]?.subscriptions.removeAll { $0.filter == filter }
-        case .enqueue(let key, let entry):
-            sessions[key]?.queue.append(entry)
-        case .dequeue(let key, let sequence):
-            sessions[key]?.queue.removeAll { $0.sequence == sequence }
-        }
-    }
-}
-
 /// One speaker that numbers its messages, one device with a kept session, and a broker between them.
 private struct World: ~Copyable {
     var random: SeededRandom
@@ -94,7 +55,7 @@ private struct World: ~Copyable {
         guard !pending.isEmpty else { return }
         let (tickets, changes) = pending.removeFirst()
         for change in changes { disk.apply(change) }
-        for ticket in tickets { stage.core.committed(ticket) }
+        for ticket in tickets { stage.core.committed(ticket, now: stage.now) }
     }
 
     mutating func commitAll() {

@@ -104,7 +104,7 @@ struct RefusalTests {
             }
             try encoder.subscribe(7, filters: block.span, to: &bytes)
             stage.send(bytes, from: device)
-            #expect(device.received() == ["connack 0 false", "suback 1,128,128,0"])
+            #expect(device.received() == ["connack 0 false", "suback 2,128,128,0"])
             let topic = Array("$aws/things/other/shadow/update/delta".utf8)
             stage.core.publish(topic: topic, payload: [], now: stage.now)
             #expect(device.received() == [])
@@ -131,21 +131,6 @@ struct RefusalTests {
         stage.core.shutDown(now: stage.now)
         #expect(polite.received() == ["disconnect 139"] && listener.received() == [])
         #expect(stage.client("l", session: .resume).received() == ["connack 0 true"])
-    }
-
-    @Test("a full session of a client that is away: the publisher is told that it was not taken")
-    func fullSession() {
-        var stage = Stage()
-        let device = stage.client("d", session: .resume)
-        stage.subscribe("q", from: device)
-        stage.breakLink(of: device)
-        let (new, old) = (stage.client("n", .v5), stage.client("o"))
-        for _ in 1...10_000 { stage.publish("q", "x", qos: .atLeastOnce, id: 1, from: new) }
-        _ = (new.received(), old.received())
-        stage.publish("q", "x", qos: .atLeastOnce, id: 2, from: new)
-        #expect(new.received() == ["puback #2 151"])
-        stage.publish("q", "x", qos: .atLeastOnce, id: 2, from: old)
-        #expect(old.received() == [] && old.connection.isClosing)
     }
 }
 
@@ -209,11 +194,11 @@ struct AnswerTests {
         for case .shadowRequest(_, _, let ticket) in stage.steps { tickets.append(ticket) }
         try #require(tickets.count == 2)
         #expect(device.received() == [])
-        stage.core.complete(tickets[1])
+        stage.core.complete(tickets[1], now: stage.now)
         #expect(device.received() == [])
-        stage.core.complete(tickets[0])
+        stage.core.complete(tickets[0], now: stage.now)
         #expect(device.received() == ["puback #1", "puback #2", "puback #3"])
-        stage.core.complete(tickets[0])
+        stage.core.complete(tickets[0], now: stage.now)
         #expect(device.received() == [], "an answer is given once")
     }
 

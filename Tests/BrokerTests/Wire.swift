@@ -13,16 +13,18 @@ struct Stage: ~Copyable {
     /// Whether changes are committed at once.
     var commits = true
 
-    init(denied: [String] = [], longestKeepAlive: UInt16? = nil) {
+    init(denied: [String] = [], longestKeepAlive: UInt16? = nil, limits: BrokerLimits = BrokerLimits()) {
         core = BrokerCore(
-            policy: TopicPolicy(denied: denied.map { Array($0.utf8) }), longestKeepAlive: longestKeepAlive)
+            policy: TopicPolicy(denied: denied.map { Array($0.utf8) }), longestKeepAlive: longestKeepAlive,
+            limits: limits)
     }
 
     /// A client that has said CONNECT and been let in.
     mutating func client(
         _ name: String, _ version: MQTTVersion = .v311, session: SessionStart = .clean,
         as principal: Principal = .administrator,
-        keepAlive: UInt16 = 0, will: (topic: String, payload: String)? = nil, properties: [UInt8] = []
+        keepAlive: UInt16 = 0, will: (topic: String, payload: String)? = nil, willRetain: Retain = .no,
+        willProperties: [UInt8] = [], properties: [UInt8] = []
     ) -> Client {
         let client = Client(version, now: now)
         core.opened(client.connection, now: now)
@@ -31,7 +33,9 @@ struct Stage: ~Copyable {
         let encoder = PacketEncoder(version: version)
         if let will {
             let (topic, payload) = (Array(will.topic.utf8), Array(will.payload.utf8))
-            let message = WillMessage(topic: topic.span, payload: payload.span, qos: .atLeastOnce)
+            let message = WillMessage(
+                topic: topic.span, payload: payload.span, qos: .atLeastOnce, retain: willRetain,
+                properties: willProperties.span)
             try? encoder.connect(
                 clientID: id.span, session: session, keepAliveSeconds: keepAlive, will: message,
                 properties: properties.span,
@@ -64,27 +68,44 @@ struct Stage: ~Copyable {
     }
 
     mutating func subscribe(
-        _ filter: String, qos: QoS = .atLeastOnce, options: SubscriptionOptions? = nil, from client: Client
+        _ filter: String, qos: QoS = .atLeastOnce, options: SubscriptionOptions? = nil, identifier: Int? = nil,
+        from client: Client
     ) {
         let name = Array(filter.utf8)
-        var bytes: [UInt8] = []
+        var (block, bytes): ([UInt8], [UInt8]) = ([], [])
+        if let identifier {
+            Property.append(.subscriptionIdentifier, variableByteInteger: identifier, to: &block)
+        }
         try? PacketEncoder(version: client.version).subscribe(
-            7, filter: name.span, options: options ?? SubscriptionOptions(qos: qos), to: &bytes)
+            7, filter: name.span, options: options ?? SubscriptionOptions(qos: qos), properties: block.span, to: &bytes)
         send(bytes, from: client)
     }
 
     mutating func acknowledge(_ id: UInt16, from client: Client) {
-        var bytes: [UInt8] = []
-        try? PacketEncoder(version: client.version).puback(id, to: &bytes)
-        send(bytes, from: client)
+        answer(.puback, id, from: client)
+    }
+
+    /// Sends PUBACK, PUBREC, PUBREL or PUBCOMP.
+    mutating func answer(_ type: PacketType, _ id: UInt16, _ reason: ReasonCode = .success, from client: Client) {
+        let first = type.rawValue << 4 | (type == .pubrel ? 2 : 0)
+        let tail = reason == .success ? [] : [reason.rawValue]
+        send([first, UInt8(2 + tail.count), UInt8(id >> 8), UInt8(id & 0xFF)] + tail, from: client)
+    }
+
+    /// Brings back every open ticket as committed.
+    mutating func commitAll() {
+        while !open.isEmpty {
+            core.committed(open.removeFirst(), now: now)
+            settle()
+        }
     }
 
     /// Takes what the core has, as the shell would.
     mutating func settle() {
         steps += core.takeSteps()
-        if let (ticket, changed) = core.takeChanges() {
+        while let (ticket, changed) = core.takeChanges() {
             changes += changed
-            if commits { core.committed(ticket) } else { open.append(ticket) }
+            if commits { core.committed(ticket, now: now) } else { open.append(ticket) }
         }
         _ = core.takeDirty()
     }
@@ -102,18 +123,38 @@ final class Client {
 
     /// What arrived since the last call, in short words such as `connack 0 false` or `publish a/b x 1 retain dup #3`.
     func received() -> [String] {
+        frames().map { Self.word($0, version) }
+    }
+
+    /// The packets that arrived since the last call.
+    func frames() -> [[UInt8]] {
         let bytes = connection.output
         connection.output = []
-        var words: [String] = []
+        var frames: [[UInt8]] = []
         var start = 0
         while start < bytes.count {
             let rest = bytes.span.extracting(droppingFirst: start)
-            guard let header = try? FrameHeader.peek(rest) else { return words + ["malformed"] }
-            let frame = Array(bytes[start..<(start + header.totalBytes)])
-            words.append(Self.word(frame, version))
+            guard let header = try? FrameHeader.peek(rest) else { return frames + [[]] }
+            frames.append(Array(bytes[start..<(start + header.totalBytes)]))
             start += header.totalBytes
         }
-        return words
+        return frames
+    }
+
+    /// Subscription identifiers, smallest first, such as ` <1,200>`.
+    private static func identifiers(_ properties: ByteRange, _ frame: [UInt8]) -> String {
+        var cursor = PropertyCursor(properties)
+        var found: [UInt32] = []
+        while let property = cursor.next(in: frame.span) {
+            if property.id == .subscriptionIdentifier, case .variableByteInteger(let value) = property.value {
+                found.append(value)
+            }
+        }
+        return found.isEmpty ? "" : " <" + found.sorted().map { "\($0)" }.joined(separator: ",") + ">"
+    }
+
+    private static func word(_ name: String, _ ack: Ack) -> String {
+        "\(name) #\(ack.packetID)" + (ack.reason == .success ? "" : " \(ack.reason.rawValue)")
     }
 
     private static func word(_ frame: [UInt8], _ version: MQTTVersion) -> String {
@@ -121,8 +162,10 @@ final class Client {
         guard let packet = try? Packet.decode(frame.span, version: version, from: .server) else { return "malformed" }
         switch packet {
         case .connack(let ack): return "connack \(ack.reason.rawValue) \(ack.sessionPresent)"
-        case .puback(let ack):
-            return "puback #\(ack.packetID)" + (ack.reason == .success ? "" : " \(ack.reason.rawValue)")
+        case .puback(let ack): return Self.word("puback", ack)
+        case .pubrec(let ack): return Self.word("pubrec", ack)
+        case .pubrel(let ack): return Self.word("pubrel", ack)
+        case .pubcomp(let ack): return Self.word("pubcomp", ack)
         case .suback(let ack):
             return "suback " + frame[ack.codes.start..<ack.codes.end].map { "\($0)" }.joined(separator: ",")
         case .unsuback: return "unsuback"
@@ -132,6 +175,7 @@ final class Client {
             return "publish \(text(message.topic)) \(text(message.payload)) \(message.qos.rawValue)"
                 + (message.retain ? " retain" : "") + (message.isDuplicate ? " dup" : "")
                 + (message.qos == .atMostOnce ? "" : " #\(message.packetID)")
+                + identifiers(message.properties, frame)
         default: return "other"
         }
     }

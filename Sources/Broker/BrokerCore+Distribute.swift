@@ -1,0 +1,164 @@
+import ByteKit
+import MQTTWire
+
+//  Who gets a message, and what is kept of it for later subscribers.
+
+extension BrokerCore {
+    /// Whether a message may be turned down because a kept session has no room for it.
+    enum Insistence {
+        /// Nobody gets it then: its publisher is told, and keeps it.
+        case refusable
+        /// There is no publisher to tell: the full session misses it, the others do not.
+        case firm
+    }
+
+    /// Hands a message to all subscribers and to the retained ones.
+    ///
+    /// - Returns: false where it was turned down.
+    @discardableResult
+    mutating func distribute(_ message: Message, from sender: Session?, _ insistence: Insistence = .firm) -> Bool {
+        let audience = audience(of: message.topic)
+        let isKept = message.retain && message.kind != .shadowRequest
+        let isTooMuch = isKept && !canRetain(message)
+        if insistence == .refusable, message.qos > .atMostOnce, isTooMuch || isRefused(message, by: audience) {
+            counters.dropped += 1
+            return false
+        }
+        if isTooMuch { counters.dropped += 1 } else if isKept { retain(message) }
+        for recipient in audience.recipients {
+            guard let grant = recipient.grant(from: sender) else { continue }
+            deliver(message, to: recipient.session, grant)
+        }
+        for group in audience.groups {
+            guard let member = group.pick({ fitness(of: $0, for: message.qos) }) else {
+                if message.qos > .atMostOnce { counters.dropped += 1 }
+                continue
+            }
+            deliver(message, to: member.session, member.grant, share: group.filter)
+        }
+        return true
+    }
+
+    private func isRefused(_ message: Message, by audience: Audience) -> Bool {
+        for recipient in audience.recipients {
+            guard let grant = recipient.grant(from: nil) else { continue }
+            if isRefusing(recipient.session, grant.qos) { return true }
+        }
+        for group in audience.groups {
+            let members = group.members
+            guard members.allSatisfy({ fitness(of: $0, for: message.qos) == .unable }) else { continue }
+            if members.contains(where: { isRefusing($0.session, $0.options.qos) }) { return true }
+        }
+        return false
+    }
+
+    /// Whether nothing more may wait for a session: a kept one is bounded by bytes, and all of them together.
+    func isFull(_ session: Session) -> Bool {
+        guard session.isPersistent else {
+            return session.queueCount >= Session.queueLimit || session.queuedBytes >= Session.queueBytes
+        }
+        return session.queuedBytes >= limits.sessionQueueBytes || queuedBytes >= limits.queueBytes
+    }
+
+    private func isRefusing(_ session: Session, _ qos: QoS) -> Bool {
+        qos > .atMostOnce && session.isPersistent && isFull(session)
+    }
+
+    /// How well a member of a group can take a message of `qos`.
+    private func fitness(of member: Subscriber, for qos: QoS) -> ShareGroup.Fitness {
+        let session = member.session
+        let isPromise = min(qos, member.options.qos) > .atMostOnce
+        guard let connection = session.connection, connection.isOpen else {
+            return isPromise && session.isPersistent && !isFull(session) ? .away : .unable
+        }
+        guard !isPromise || !isFull(session) else { return .unable }
+        let hasRoom = connection.output.count < Connection.dropAbove
+        guard isPromise else { return hasRoom ? .ready : .busy }
+        return hasRoom && session.queueCount < connection.window ? .ready : .busy
+    }
+
+    /// Whether somebody subscribed to a topic; does not displace audiences that are asked for often.
+    func isHeard(_ topic: [UInt8]) -> Bool {
+        var isHeard = false
+        subscribers.matchFilters(topic: topic.span) { _ in isHeard = true }
+        return isHeard
+    }
+
+    /// Subscribers of a topic.
+    private mutating func audience(of topic: [UInt8]) -> Audience {
+        if let known = audiences[topic] { return known }
+        var found: [Subscriber] = []
+        var audience = Audience()
+        subscribers.matchFilters(topic: topic.span) { place in
+            found.append(contentsOf: place.subscribers)
+            audience.groups.append(contentsOf: place.groups)
+        }
+        audience.recipients = Recipient.gather(found)
+        if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
+        audiences[topic] = audience
+        return audience
+    }
+
+    /// Gives what an ended session was to get for its groups to other members.
+    ///
+    /// A QoS 2 message that was sent to the client must not go to anybody else [MQTT-4.8.2-5].
+    mutating func handOn(_ session: Session) {
+        let sent = session.inFlight.filter { $0.qos == .atLeastOnce }
+        let waiting = session.waiting[session.waitingHead...].filter { !($0.wasSent && $0.qos == .exactlyOnce) }
+        for entry in sent + waiting where !entry.share.isEmpty {
+            guard let group = group(entry.share) else { continue }
+            // They were promised to the publisher: rather beyond a limit than lost.
+            let member =
+                group.pick { fitness(of: $0, for: entry.message.qos) }
+                ?? group.members.first { $0.options.qos > .atMostOnce }
+            guard let member else { continue }
+            let qos = min(entry.message.qos, member.options.qos)
+            guard qos > .atMostOnce else {
+                deliver(entry.message, to: member.session, member.grant, share: group.filter)
+                continue
+            }
+            enqueue(entry.message, qos, member.grant, retain: entry.retain, share: group.filter, for: member.session)
+            feed(member.session)
+        }
+    }
+
+    private func group(_ filter: [UInt8]) -> ShareGroup? {
+        let path = Subscription(filter: filter, options: SubscriptionOptions(qos: .atMostOnce)).topicFilter
+        return subscribers.value(at: path.span)?.group(filter)
+    }
+
+    private func canRetain(_ message: Message) -> Bool {
+        let topic = message.topic
+        let old = retained.value(at: topic.span)?.cost ?? 0
+        return message.payload.isEmpty || retainedBytes - old + message.cost <= limits.retainedBytes
+    }
+
+    /// Keeps a message for later subscribers, in the place of an older one of its topic.
+    mutating func place(_ message: Message) {
+        let topic = message.topic
+        // One that expired while the server was away is due at once, and then forgotten on disk as well.
+        if let expires = message.expires { arm(.retained(topic), due: expires + 1) }
+        retainedBytes += message.cost - (retained.value(at: topic.span)?.cost ?? 0)
+        retained.update(topic.span) { $0 = message }
+    }
+
+    private mutating func retain(_ message: Message) {
+        let topic = message.topic
+        if message.payload.isEmpty {
+            forgetRetained(topic)
+        } else {
+            place(message)
+            record(
+                .retain(
+                    topic: message.topic, payload: message.payload, qos: message.qos.rawValue,
+                    properties: message.properties, stored: now, expires: message.expires))
+        }
+    }
+
+    mutating func forgetRetained(_ topic: [UInt8]) {
+        guard let old = retained.value(at: topic.span) else { return }
+        retainedBytes -= old.cost
+        retained.update(topic.span) { $0 = nil }
+        record(.forgetRetained(topic: topic))
+    }
+}

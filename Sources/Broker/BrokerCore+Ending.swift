@@ -1,0 +1,220 @@
+import ByteKit
+import MQTTWire
+
+//  How connections and sessions end, what a client leaves behind, and what falls due.
+
+/// What becomes of a will when its connection ends.
+enum WillFate {
+    /// It leaves, now or after its delay.
+    case send
+    case drop
+    /// The server stops: that of a kept session leaves after the next start (3.1.2.5), no other one does.
+    case keep
+}
+
+/// The message that a client leaves behind (clause 3.1.2.5).
+struct LastWill {
+    /// Without expiry: that begins when the will is published (3.1.3.2.4).
+    let message: Message
+    let expirySeconds: UInt32?
+    /// Seconds from the end of the connection; a resumed session cancels it [MQTT-3.1.3-9].
+    let delaySeconds: UInt32
+
+    init(_ will: Will, in frame: Span<UInt8>) {
+        message = Message(
+            topic: frame.slice(will.topic).copy(), payload: frame.slice(will.payload).copy(), qos: will.qos,
+            retain: will.retain, properties: Reply.forwarded(will.properties, frame))
+        expirySeconds = will.properties.u32(.messageExpiryInterval, in: frame)
+        delaySeconds = will.properties.u32(.willDelayInterval, in: frame) ?? 0
+    }
+
+    init?(_ stored: StoredWill) {
+        guard let qos = QoS(rawValue: stored.qos) else { return nil }
+        message = Message(
+            topic: stored.topic, payload: stored.payload, qos: qos, retain: stored.retain,
+            properties: stored.properties)
+        expirySeconds = stored.expirySeconds
+        delaySeconds = stored.delaySeconds
+    }
+}
+
+extension StoredWill {
+    init(_ will: LastWill, due: Int64?) {
+        let message = will.message
+        self.init(
+            topic: message.topic, payload: message.payload, qos: message.qos.rawValue, retain: message.retain,
+            properties: message.properties, expirySeconds: will.expirySeconds, delaySeconds: will.delaySeconds,
+            due: due)
+    }
+}
+
+extension BrokerCore {
+    /// Ends a connection from our side; an MQTT 5 client is told why.
+    mutating func end(
+        _ connection: Connection, reason: ReasonCode?, as word: DisconnectReason? = nil,
+        telling text: StaticString? = nil, will: WillFate
+    ) {
+        guard connection.stage != .ended else { return }
+        if let reason, connection.version == .v5, connection.stage == .connected {
+            let packet = Reply.explained(text, to: connection, isLast: true) { Reply.disconnect(reason, $0) }
+            send(packet, to: connection)
+        }
+        finish(connection, word ?? DisconnectReason(reason), will: will)
+    }
+
+    /// Has a connection ended when this event is worked off: what its end causes must not reach into that.
+    mutating func condemn(_ connection: Connection, _ reason: ReasonCode) {
+        guard connection.isOpen else { return }
+        connection.isCondemned = true
+        condemned.append((connection, reason))
+    }
+
+    mutating func endCondemned() {
+        while let (connection, reason) = condemned.popLast() {
+            end(connection, reason: reason, will: .send)
+        }
+    }
+
+    /// Takes the connection out of the books: it is no longer anybody's, whatever still arrives on it.
+    mutating func finish(_ connection: Connection, _ word: DisconnectReason, will fate: WillFate) {
+        guard connection.stage != .ended else { return }
+        connection.stage = .ended
+        connection.isClosing = true
+        connection.isAuthenticating = false
+        connection.answers.removeAll()
+        connections[ObjectIdentifier(connection)] = nil
+        touch(connection)
+        let will = connection.will
+        connection.will = nil
+        // A client that was never let in has no session and no say: its will's topic was never checked.
+        guard let session = connection.session, session.connection === connection else { return }
+        session.connection = nil
+        session.retainedFeed.rewind()
+        connectionCounts.left(session.key, now: now)
+        note(.disconnected(word), connection, session)
+        if session.isPersistent {
+            session.endedAt = now
+            recordSession(session)
+            if let will { leave(will, of: session, fate) }
+            arm(session)
+        } else {
+            drop(session)
+            if let will, fate == .send { publish(will, of: session) }
+        }
+    }
+
+    // MARK: Wills
+
+    /// The will of a kept session is on disk while the client is there: it outlives a crash of the server (3.1.2.5).
+    mutating func storeWill(of connection: Connection, _ session: Session) {
+        guard session.isStored, let will = connection.will else { return }
+        record(.will(key: session.key, StoredWill(will, due: nil)))
+    }
+
+    /// Publishes the will of a kept session, or puts it off: until its delay or the session ends [MQTT-3.1.3-9].
+    private mutating func leave(_ will: LastWill, of session: Session, _ fate: WillFate) {
+        guard fate != .keep else { return }
+        let due = session.due(of: will, from: now)
+        if fate == .send, due > now {
+            session.will = (will, due)
+            record(.will(key: session.key, StoredWill(will, due: due)))
+        } else {
+            record(.forgetWill(key: session.key))
+            if fate == .send { publish(will, of: session) }
+        }
+    }
+
+    private mutating func publish(_ will: LastWill, of session: Session) {
+        let topic = will.message.topic
+        guard policy.mayPublish(session.principal, topic: topic.span) else { return }
+        distribute(will.message.expiring(will.expirySeconds.map { now + Int64($0) * 1000 }), from: session)
+    }
+
+    /// The client is back in time.
+    mutating func cancelWill(of session: Session) {
+        guard session.will != nil else { return }
+        session.will = nil
+        if session.isStored { record(.forgetWill(key: session.key)) }
+    }
+
+    private mutating func publishWill(of session: Session) {
+        guard let (will, _) = session.will else { return }
+        cancelWill(of: session)
+        publish(will, of: session)
+    }
+
+    // MARK: Sessions
+
+    /// Forgets a session with all that waits in it; its will leaves now [MQTT-3.1.3-9].
+    mutating func drop(_ session: Session) {
+        for subscription in session.subscriptions.values {
+            uproot(subscription, of: session)
+        }
+        remove(session)
+        queuedBytes -= session.queuedBytes
+        if session.isStored { record(.dropSession(key: session.key)) }
+        session.isStored = false
+        handOn(session)
+        publishWill(of: session)
+    }
+
+    mutating func recordSession(_ session: Session) {
+        guard session.isPersistent else {
+            // A kept session that is now to end with its connection need not come back after a crash.
+            if session.isStored { record(.dropSession(key: session.key)) }
+            session.isStored = false
+            return
+        }
+        session.isStored = true
+        record(
+            .session(
+                key: session.key, principal: session.principal.text, expirySeconds: session.expirySeconds,
+                endedAt: session.endedAt))
+    }
+
+    // MARK: Time
+
+    /// Looks after a session without connection when its will or its end is due.
+    mutating func arm(_ session: Session) {
+        for due in [session.will?.due, session.endsAt].compactMap(\.self) {
+            arm(.session(session.key), due: due)
+        }
+    }
+
+    mutating func arm(_ subject: Deadlines.Subject, due: Int64) {
+        deadlines.add(subject, due: due)
+        // Clients that come and go leave entries that hold no more.
+        if deadlines.count > 4 * (sessions.count + retained.count) + 1024 { rebuildDeadlines() }
+    }
+
+    private mutating func rebuildDeadlines() {
+        var fresh = Deadlines()
+        for session in sessions.values where session.connection == nil {
+            for due in [session.will?.due, session.endsAt].compactMap(\.self) {
+                fresh.add(.session(session.key), due: due)
+            }
+        }
+        retained.forEach { message in
+            if let expires = message.expires { fresh.add(.retained(message.topic), due: expires + 1) }
+        }
+        deadlines = fresh
+    }
+
+    /// Does what is due: ends sessions, publishes wills, forgets retained messages.
+    mutating func meetDeadlines() {
+        while let subject = deadlines.next(upTo: now) {
+            switch subject {
+            case .session(let key):
+                guard let session = sessions[key], session.connection == nil else { continue }
+                if let end = session.endsAt, end <= now {
+                    drop(session)
+                } else if let (_, due) = session.will, due <= now {
+                    publishWill(of: session)
+                }
+            case .retained(let topic):
+                guard retained.value(at: topic.span)?.isExpired(now: now) == true else { continue }
+                forgetRetained(topic)
+            }
+        }
+    }
+}

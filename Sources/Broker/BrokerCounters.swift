@@ -1,0 +1,13 @@
+/// What the broker has counted since the start.
+package struct BrokerCounters: Sendable {
+    package var packetsReceived = 0
+    package var packetsSent = 0
+    package var bytesReceived = 0
+    package var bytesSent = 0
+    /// PUBLISH packets of clients that were taken.
+    package var published = 0
+    package var publishesSent = 0
+    package var dropped = 0
+    package var protocolFaults = 0
+    package var refused = 0
+}

@@ -1,0 +1,70 @@
+//  What the broker tells about itself on `$SYS/broker/…`, with the names that Mosquitto uses.
+
+import MQTTWire
+
+extension BrokerCore {
+    /// Publishes the numbers of the `$SYS` tree that somebody subscribed to; call it every ten seconds.
+    ///
+    /// Not retained: a new subscriber hears with the next report. Costs a look into the tree of filters per number.
+    package mutating func reportSystem(version: String, uptimeSeconds: Int64, now: Int64) {
+        for number in SystemNumber.allCases {
+            let topic = Array("$SYS/broker/\(number.rawValue)".utf8)
+            guard isHeard(topic) else { continue }
+            let text =
+                switch number {
+                case .version: "apus version \(version)"
+                case .uptime: "\(uptimeSeconds) seconds"
+                default: "\(value(of: number))"
+                }
+            publish(topic: topic, payload: Array(text.utf8), qos: .atMostOnce, now: now)
+        }
+    }
+
+    private func value(of number: SystemNumber) -> Int {
+        switch number {
+        case .version, .uptime: 0
+        case .clientsTotal: sessions.count
+        case .clientsConnected: connectedCount
+        case .clientsDisconnected: sessions.count - connectedCount
+        case .messagesReceived: counters.packetsReceived
+        case .messagesSent: counters.packetsSent
+        case .publishReceived: counters.published
+        case .publishSent: counters.publishesSent
+        case .publishDropped: counters.dropped
+        case .bytesReceived: counters.bytesReceived
+        case .bytesSent: counters.bytesSent
+        case .subscriptions: sum(\.subscriptions.count)
+        case .retained: retained.count
+        case .storedMessages: sum(\.queueCount)
+        case .storedBytes: queuedBytes
+        }
+    }
+
+    private var connectedCount: Int {
+        sum { $0.connection == nil ? 0 : 1 }
+    }
+
+    private func sum(_ part: (Session) -> Int) -> Int {
+        sessions.values.reduce(0) { $0 + part($1) }
+    }
+}
+
+/// The names below `$SYS/broker/`.
+private enum SystemNumber: String, CaseIterable {
+    case version
+    case uptime
+    case clientsTotal = "clients/total"
+    case clientsConnected = "clients/connected"
+    case clientsDisconnected = "clients/disconnected"
+    case messagesReceived = "messages/received"
+    case messagesSent = "messages/sent"
+    case publishReceived = "publish/messages/received"
+    case publishSent = "publish/messages/sent"
+    case publishDropped = "publish/messages/dropped"
+    case bytesReceived = "bytes/received"
+    case bytesSent = "bytes/sent"
+    case subscriptions = "subscriptions/count"
+    case retained = "retained messages/count"
+    case storedMessages = "store/messages/count"
+    case storedBytes = "store/messages/bytes"
+}
