@@ -104,7 +104,10 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         host(
             "WebPages",
-            [mustache, crypto, "CWebAssets", "CMark", "CZlib", "Operations", "Releases"]),
+            [
+                mustache, crypto, "CWebAssets", "CMark", "CZlib", "Operations", "Releases", "Accounts", "Store", "JSONText",
+                "ByteKit",
+            ]),
         host(
             "BrokerNIO",
             [nioCore, nioPosix, nioSSL, nioTLS, logging, "Broker", "MQTTWire", "ByteKit", "Identity"]),

@@ -77,6 +77,93 @@ static const unsigned char owner_sprite_icons_mustache[] = {
 static const unsigned char owner_support_until_mustache[] = {
 #embed "assets/owner/support-until.mustache"
 };
+static const unsigned char console_js[] = {
+#embed "assets/console.js"
+};
+static const unsigned char console_access_mustache[] = {
+#embed "assets/console/access.mustache"
+};
+static const unsigned char console_add_device_mustache[] = {
+#embed "assets/console/add-device.mustache"
+};
+static const unsigned char console_chip_mustache[] = {
+#embed "assets/console/chip.mustache"
+};
+static const unsigned char console_close_mustache[] = {
+#embed "assets/console/close.mustache"
+};
+static const unsigned char console_command_mustache[] = {
+#embed "assets/console/command.mustache"
+};
+static const unsigned char console_device_mustache[] = {
+#embed "assets/console/device.mustache"
+};
+static const unsigned char console_devices_mustache[] = {
+#embed "assets/console/devices.mustache"
+};
+static const unsigned char console_first_run_mustache[] = {
+#embed "assets/console/first-run.mustache"
+};
+static const unsigned char console_head_mustache[] = {
+#embed "assets/console/head.mustache"
+};
+static const unsigned char console_log_line_mustache[] = {
+#embed "assets/console/log-line.mustache"
+};
+static const unsigned char console_me_mustache[] = {
+#embed "assets/console/me.mustache"
+};
+static const unsigned char console_message_mustache[] = {
+#embed "assets/console/message.mustache"
+};
+static const unsigned char console_message_card_mustache[] = {
+#embed "assets/console/message-card.mustache"
+};
+static const unsigned char console_notes_field_mustache[] = {
+#embed "assets/console/notes-field.mustache"
+};
+static const unsigned char console_open_mustache[] = {
+#embed "assets/console/open.mustache"
+};
+static const unsigned char console_options_mustache[] = {
+#embed "assets/console/options.mustache"
+};
+static const unsigned char console_overview_mustache[] = {
+#embed "assets/console/overview.mustache"
+};
+static const unsigned char console_product_mustache[] = {
+#embed "assets/console/product.mustache"
+};
+static const unsigned char console_products_mustache[] = {
+#embed "assets/console/products.mustache"
+};
+static const unsigned char console_release_mustache[] = {
+#embed "assets/console/release.mustache"
+};
+static const unsigned char console_release_dialogs_mustache[] = {
+#embed "assets/console/release-dialogs.mustache"
+};
+static const unsigned char console_releases_mustache[] = {
+#embed "assets/console/releases.mustache"
+};
+static const unsigned char console_side_mustache[] = {
+#embed "assets/console/side.mustache"
+};
+static const unsigned char console_sign_in_mustache[] = {
+#embed "assets/console/sign-in.mustache"
+};
+static const unsigned char console_sprite_mustache[] = {
+#embed "assets/console/sprite.mustache"
+};
+static const unsigned char console_steps_mustache[] = {
+#embed "assets/console/steps.mustache"
+};
+static const unsigned char console_top_mustache[] = {
+#embed "assets/console/top.mustache"
+};
+static const unsigned char console_when_mustache[] = {
+#embed "assets/console/when.mustache"
+};
 static const unsigned char openapi_json[] = {
 #embed "assets/openapi.json"
 };
@@ -107,6 +194,35 @@ static const struct apus_asset apus_assets[] = {
     {"owner/sprite-brand.mustache", owner_sprite_brand_mustache, sizeof owner_sprite_brand_mustache},
     {"owner/sprite-icons.mustache", owner_sprite_icons_mustache, sizeof owner_sprite_icons_mustache},
     {"owner/support-until.mustache", owner_support_until_mustache, sizeof owner_support_until_mustache},
+    {"console/access.mustache", console_access_mustache, sizeof console_access_mustache},
+    {"console/add-device.mustache", console_add_device_mustache, sizeof console_add_device_mustache},
+    {"console/chip.mustache", console_chip_mustache, sizeof console_chip_mustache},
+    {"console/close.mustache", console_close_mustache, sizeof console_close_mustache},
+    {"console/command.mustache", console_command_mustache, sizeof console_command_mustache},
+    {"console/device.mustache", console_device_mustache, sizeof console_device_mustache},
+    {"console/devices.mustache", console_devices_mustache, sizeof console_devices_mustache},
+    {"console/first-run.mustache", console_first_run_mustache, sizeof console_first_run_mustache},
+    {"console/head.mustache", console_head_mustache, sizeof console_head_mustache},
+    {"console/log-line.mustache", console_log_line_mustache, sizeof console_log_line_mustache},
+    {"console/me.mustache", console_me_mustache, sizeof console_me_mustache},
+    {"console/message.mustache", console_message_mustache, sizeof console_message_mustache},
+    {"console/message-card.mustache", console_message_card_mustache, sizeof console_message_card_mustache},
+    {"console/notes-field.mustache", console_notes_field_mustache, sizeof console_notes_field_mustache},
+    {"console/open.mustache", console_open_mustache, sizeof console_open_mustache},
+    {"console/options.mustache", console_options_mustache, sizeof console_options_mustache},
+    {"console/overview.mustache", console_overview_mustache, sizeof console_overview_mustache},
+    {"console/product.mustache", console_product_mustache, sizeof console_product_mustache},
+    {"console/products.mustache", console_products_mustache, sizeof console_products_mustache},
+    {"console/release.mustache", console_release_mustache, sizeof console_release_mustache},
+    {"console/release-dialogs.mustache", console_release_dialogs_mustache, sizeof console_release_dialogs_mustache},
+    {"console/releases.mustache", console_releases_mustache, sizeof console_releases_mustache},
+    {"console/side.mustache", console_side_mustache, sizeof console_side_mustache},
+    {"console/sign-in.mustache", console_sign_in_mustache, sizeof console_sign_in_mustache},
+    {"console/sprite.mustache", console_sprite_mustache, sizeof console_sprite_mustache},
+    {"console/steps.mustache", console_steps_mustache, sizeof console_steps_mustache},
+    {"console/top.mustache", console_top_mustache, sizeof console_top_mustache},
+    {"console/when.mustache", console_when_mustache, sizeof console_when_mustache},
+    {"console.js", console_js, sizeof console_js},
     {"openapi.json", openapi_json, sizeof openapi_json},
 };
 

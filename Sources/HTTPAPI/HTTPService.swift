@@ -6,6 +6,7 @@ package import Logging
 package import NIOCore
 package import NIOSSL
 package import Operations
+package import WebPages
 import HTTPTypes
 
 /// The HTTP side of the server: one router behind a plain and a TLS listener.
@@ -18,6 +19,8 @@ package struct HTTPService: Sendable {
         package var imageLimit: Int
         /// Where links of the pages begin.
         package var publicURL: @Sendable () -> String
+        /// What the console says of this server.
+        package var server: @Sendable () -> ConsolePages.Server
         /// Whether everything is loaded and open.
         package var isReady: @Sendable () -> Bool
         /// The numbers of `/metrics`, in Prometheus' text format.
@@ -25,11 +28,13 @@ package struct HTTPService: Sendable {
 
         package init(
             isDevelopment: Bool, imageLimit: Int, publicURL: @escaping @Sendable () -> String,
-            isReady: @escaping @Sendable () -> Bool, metrics: @escaping @Sendable () async -> String
+            server: @escaping @Sendable () -> ConsolePages.Server, isReady: @escaping @Sendable () -> Bool,
+            metrics: @escaping @Sendable () async -> String
         ) {
             self.isDevelopment = isDevelopment
             self.imageLimit = imageLimit
             self.publicURL = publicURL
+            self.server = server
             self.isReady = isReady
             self.metrics = metrics
         }
@@ -80,6 +85,7 @@ package struct HTTPService: Sendable {
 
         AssetRoutes().add(to: router)
         OwnerPageRoutes(operations: operations).add(to: router)
+        ConsoleRoutes(operations: operations, server: configuration.server).add(to: router)
 
         let makers = router.group("api/v1").add(middleware: CallerMiddleware(operations: operations))
         MakerRoutes(operations: operations, hub: hub, imageLimit: configuration.imageLimit)

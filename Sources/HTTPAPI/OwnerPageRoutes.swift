@@ -51,7 +51,8 @@ struct OwnerPageRoutes {
         let csrf = fresh.map { PageSession.token($0) } ?? PageSession.token(request)
         let reader = OwnerPages.Reader(words: .preferred(request.headers[.acceptLanguage]), csrf: csrf)
         var response = PageSession.html(
-            pages.signIn(reader, uid: uid, next: PageSession.safePath(next), error: error), status: status)
+            pages.signIn(reader, uid: uid, next: PageSession.safePath(next, below: "/my"), error: error), status: status
+        )
         if let fresh { PageSession.setFormSecret(fresh, &response) }
         return response
     }
@@ -63,7 +64,7 @@ struct OwnerPageRoutes {
         do {
             let session = try await operations.signIn(
                 uid: form["uid"] ?? "", password: form["password"] ?? "", from: context.address)
-            var response = PageSession.redirect(PageSession.safePath(form["next"]))
+            var response = PageSession.redirect(PageSession.safePath(form["next"], below: "/my"))
             await PageSession.begin(session.secret, context, &response)
             return response
         } catch let refusal as Refusal where refusal.kind == .unauthenticated {
@@ -90,7 +91,9 @@ struct OwnerPageRoutes {
         do {
             guard let secret = request.cookies[Credential.cookie]?.value,
                 let caller = try await operations.caller(secret: secret)
-            else { return PageSession.redirect("/my/sign-in?next=\(PageSession.safePath(request.uri.path))") }
+            else {
+                return PageSession.redirect("/my/sign-in?next=\(PageSession.safePath(request.uri.path, below: "/my"))")
+            }
             guard let uid = caller.uid else { return message(request, .refused, status: .forbidden) }
             return try await body(uid)
         } catch {

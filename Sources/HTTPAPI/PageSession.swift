@@ -103,10 +103,10 @@ enum PageSession {
     }
 
     /// Where a sign-in may lead: a path of the pages, never another server.
-    static func safePath(_ text: String?) -> String {
-        guard let text, text.hasPrefix("/my"), text.utf8.count <= 256,
+    static func safePath(_ text: String?, below home: String) -> String {
+        guard let text, text.hasPrefix(home), text.utf8.count <= 512,
             text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") })
-        else { return "/my" }
+        else { return home }
         return text
     }
 }

@@ -85,6 +85,8 @@ package struct ProductChange: Sendable, Decodable {
         minutes = try field(.minutes)
         offSeconds = try field(.offSeconds)
         supportUntil = try field(.supportUntil)
+        // An empty field of a form says the same as null.
+        if case .value("") = supportUntil { supportUntil = .value(nil) }
         settings = try field(.settings)
     }
 }

@@ -21,6 +21,7 @@ package enum Assets {
     /// Files that browsers fetch, with their types.
     private static let kinds: [(file: String, type: String)] = [
         ("apus.css", "text/css; charset=utf-8"), ("owner.js", "text/javascript; charset=utf-8"),
+        ("console.js", "text/javascript; charset=utf-8"),
         ("favicon.svg", "image/svg+xml"),
     ]
 

@@ -8,16 +8,7 @@ package struct OwnerPages: Sendable {
 
     /// Reads the templates inside the binary; they are part of the program, so a broken one ends it.
     package init() {
-        var templates: [String: MustacheTemplate] = [:]
-        for (name, bytes) in Assets.files where name.hasPrefix("owner/") {
-            let short = name.dropFirst("owner/".count).prefix { $0 != "." }
-            do {
-                templates[String(short)] = try MustacheTemplate(string: String(decoding: bytes, as: UTF8.self))
-            } catch {
-                preconditionFailure("the template \(name) cannot be read: \(error)")
-            }
-        }
-        library = MustacheLibrary(templates: templates)
+        library = Templates.library("owner/")
     }
 
     /// Who reads, and what proves that forms are theirs.
@@ -135,24 +126,5 @@ package struct OwnerPages: Sendable {
             lang: reader.words.language, title: title, t: reader.words.strings, csrf: reader.csrf,
             lastEventId: lastEventID.map(String.init))
         return library.render(Layered(outer: shell, inner: view), withTemplate: template) ?? ""
-    }
-}
-
-/// Two models as one: what the inner one does not have, the outer one answers.
-private struct Layered: MustacheParent {
-    let outer: OwnerShell
-    let inner: Any
-
-    func child(named: String) -> Any? {
-        Self.member(named, of: inner) ?? Self.member(named, of: outer)
-    }
-
-    private static func member(_ name: String, of value: Any) -> Any? {
-        guard let child = Mirror(reflecting: value).children.first(where: { $0.label == name })?.value else {
-            return nil
-        }
-        let mirror = Mirror(reflecting: child)
-        guard mirror.displayStyle == .optional else { return child }
-        return mirror.children.first?.value
     }
 }

@@ -14,6 +14,7 @@ import ServiceLifecycle
 import Store
 import Synchronization
 import UnixSignals
+import WebPages
 
 /// The whole server, wired.
 struct Server: Sendable {
@@ -85,7 +86,8 @@ struct Server: Sendable {
             operations: operations, hub: hub,
             configuration: .init(
                 isDevelopment: options.isDevelopment, imageLimit: settings.imageBytes,
-                publicURL: { bound.publicURL }, isReady: { bound.isComplete },
+                publicURL: { bound.publicURL }, server: { bound.describe(directory, transport) },
+                isReady: { bound.isComplete },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),
             logger: logger)
         try await FirstStart(operations, directory, options, bound).run()
@@ -168,6 +170,8 @@ final class BoundPorts: Sendable, CustomStringConvertible {
 
     private let state: Mutex<State>
     private let publicName: String?
+    /// Milliseconds since 1970.
+    private let started = Int64(Date().timeIntervalSince1970 * 1000)
 
     init(_ addresses: ServerAddresses, _ publicName: String?) {
         state = Mutex(State(addresses: addresses))
@@ -214,6 +218,17 @@ final class BoundPorts: Sendable, CustomStringConvertible {
         return "http://\(ListenAddress(host: host, port: addresses.http.port))"
     }
 
+    /// What the console tells its reader.
+    func describe(_ directory: DataDirectory, _ transport: TransportSecurity) -> ConsolePages.Server {
+        let addresses = state.withLock { $0.addresses }
+        let host = publicName ?? (addresses.mqtts.host == "0.0.0.0" ? "127.0.0.1" : addresses.mqtts.host)
+        return ConsolePages.Server(
+            version: Apus.version, dataDirectory: directory.path, started: started,
+            certificateEnds: Int64(transport.expiry) * 1000, authorityEnds: Int64(transport.authorityExpiry) * 1000,
+            isLocalOnly: addresses.mqtts.isLoopback, publicURL: publicURL,
+            mqtts: "\(ListenAddress(host: host, port: addresses.mqtts.port))")
+    }
+
     var description: String {
         let addresses = state.withLock { $0.addresses }
         return "\(addresses.http), \(addresses.https), \(addresses.mqtt), \(addresses.mqtts)"
@@ -227,12 +242,15 @@ struct TransportSecurity: Sendable {
     private let roots: [NIOSSLCertificate]
     /// When the server's certificate ends, seconds since 1970.
     let expiry: Int
+    /// When that of the authority does.
+    let authorityExpiry: Int
 
     init(_ certificate: (certificatePEM: String, keyPEM: String), authority: String) throws {
         chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.certificatePEM.utf8))
         key = try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)
         roots = try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8))
         expiry = Int(chain.first?.notValidAfter ?? 0)
+        authorityExpiry = Int(roots.first?.notValidAfter ?? 0)
     }
 
     /// TLS 1.2 and later; device certificates are accepted, not demanded.

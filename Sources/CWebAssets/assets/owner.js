@@ -45,7 +45,7 @@
       const answer = await fetch('/app/session', {
         method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ link }),
       });
-      if (answer.ok) return location.replace((await answer.json()).role === 'owner' ? '/my' : '/my/account');
+      if (answer.ok) return location.replace((await answer.json()).role === 'owner' ? '/my' : '/console');
       show(answer.status < 500 && answer.status !== 429 ? 'used' : 'trouble');
     } catch {
       show('trouble');
