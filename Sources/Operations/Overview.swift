@@ -79,11 +79,10 @@ extension Operations {
             let groups = try DeviceGroup.all(transaction)
             var states = Dictionary(uniqueKeysWithValues: FleetState.allCases.map { ($0, 0) })
             for group in groups { states[group.state, default: 0] += group.count }
+            let devices = groups.reduce(0) { $0 + $1.count }
             return FleetOverview(
-                now: now, devices: groups.reduce(0) { $0 + $1.count },
-                connected: try Self.count("devices WHERE connected = 1", db),
-                silent: try Self.count(
-                    "devices WHERE connected = 0 AND COALESCE(last_seen, 0) BETWEEN 1 AND \(now - Self.silence)", db),
+                now: now, devices: devices, connected: try Self.count("devices WHERE connected = 1", db),
+                silent: try Self.count("devices WHERE connected = 0 AND last_seen < \(now - Self.silence)", db),
                 states: states, products: try Self.mixes(groups, db), releases: try Self.count("releases", db),
                 activity: try Self.activity(limit: 12, transaction), running: try Self.running(transaction),
                 storage: try Self.storage(path, db), first: try Self.firstSteps(db))
@@ -168,7 +167,7 @@ extension Operations {
 
     private static func firstSteps(_ db: Database) throws -> FleetOverview.FirstSteps {
         let model = try Row.fetchOne(db, sql: "SELECT product, model FROM hardware ORDER BY product, model LIMIT 1")
-        let device = try Row.fetchOne(db, sql: "SELECT thing, owner FROM devices ORDER BY created LIMIT 1")
+        let device = try Row.fetchOne(db, sql: "SELECT thing, owner FROM devices ORDER BY thing LIMIT 1")
         let updated = try Row.fetchOne(
             db, sql: "SELECT thing, version FROM updates WHERE phase = 'succeeded' ORDER BY id LIMIT 1")
         return FleetOverview.FirstSteps(

@@ -195,5 +195,6 @@ enum Schema {
         "ALTER TABLE releases ADD COLUMN published INTEGER",
         "UPDATE releases SET published = created",
         "ALTER TABLE credentials ADD COLUMN used INTEGER",
+        "CREATE INDEX devices_by_presence ON devices(connected, last_seen)",
     ]
 }
