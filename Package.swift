@@ -86,6 +86,7 @@ let package = Package(
         // Cores.
         host("ShadowService", ["ByteKit", "JSONText", "ShadowDocument"]),
         host("Broker", ["ByteKit", "JSONText", "MQTTWire"]),
+        host("JobService", ["ByteKit", "JSONText"]),
         host("Accounts", []),
         host("Releases", ["ByteKit", "VersionText"]),
 
@@ -105,7 +106,8 @@ let package = Package(
         host(
             "WebPages",
             [
-                mustache, crypto, "CWebAssets", "CMark", "CZlib", "Operations", "Releases", "Accounts", "Store", "JSONText",
+                mustache, crypto, "CWebAssets", "CMark", "CZlib", "Operations", "Releases", "Accounts", "Store",
+                "JSONText",
                 "ByteKit",
             ]),
         host(
@@ -156,6 +158,7 @@ let package = Package(
         tests("JSONText", ["ByteKit", "JSONText"]),
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
+        tests("JobService", ["ByteKit", "JSONText", "JobService"]),
         tests("Broker", ["ByteKit", "MQTTWire", "Broker"]),
         tests("Accounts", ["Accounts"]),
         tests("Releases", ["Releases"]),

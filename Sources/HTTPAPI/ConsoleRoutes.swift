@@ -6,7 +6,9 @@ import Logging
 import Operations
 import WebPages
 
-/// The maker's pages under `/console`. They only show: every change is a call of `/api/v1`, made by their script.
+/// The maker's pages under `/console`.
+///
+/// They only show: every change is a call of `/api/v1`, made by their script.
 struct ConsoleRoutes {
     /// Devices on a page of the list.
     private static let pageSize = 50

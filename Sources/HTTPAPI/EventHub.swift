@@ -41,7 +41,7 @@ package final class EventHub: Sendable {
         var continuation: AsyncStream<ChangeSignal>.Continuation
     }
 
-    /// What a watcher hears. Changes that it has no time for become one.
+    /// What a watcher hears; changes that it has no time for become one.
     package enum ChangeSignal: Sendable {
         case changed
         case tick

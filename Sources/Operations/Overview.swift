@@ -69,8 +69,10 @@ package struct FleetOverview: Sendable, Codable, Equatable {
 extension FleetState: CodingKeyRepresentable {}
 
 extension Operations {
-    /// Counts the fleet. Devices with the same product, model, version and phase are judged together: a fleet of any size
-    /// costs one walk through an index.
+    /// Counts the fleet.
+    ///
+    /// Devices with the same product, model, version and phase are judged together: a fleet of any size costs one walk
+    /// through an index.
     package func overview() async throws -> FleetOverview {
         let now = Self.now()
         let path = blobs.root
