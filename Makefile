@@ -2,7 +2,7 @@
 BUILD := swift build -c release
 BIN := .build/release
 
-.PHONY: deps build demo run test unit peers lint format proto device clean
+.PHONY: deps build demo bench run test unit peers lint format proto device clean
 
 deps:            ## Install what building and testing need (Debian packages, Python packages in .venv).
 	scripts/install-deps
@@ -12,6 +12,9 @@ build: deps
 
 demo: build      ## The whole flow on this machine; DEMO_FLAGS=--once ends after the update.
 	$(BIN)/apus demo $(DEMO_FLAGS)
+
+bench: build     ## Apus beside mosquitto: messages a second, and what each costs the broker.
+	scripts/bench $(CURDIR)/$(BIN)
 
 run: build       ## Serve with the data in ./apus-data.
 	$(BIN)/apus serve $(SERVE_FLAGS)

@@ -61,6 +61,27 @@ package final class BrokerServer: Sendable {
             .bind(host: host, port: port).get()
     }
 
+    /// Takes over one end of a connected pair of sockets, behind which a client speaks plain MQTT.
+    ///
+    /// - Parameters:
+    ///   - address: where the client comes from, `ADDRESS:PORT`.
+    ///   - certificateThing: the thing that its verified certificate names.
+    package func adopt(_ descriptor: CInt, address: String, certificateThing: [UInt8]?) {
+        let broker = self.broker
+        let origin = MQTTHandler.Origin(address: address, certificateThing: certificateThing)
+        ClientBootstrap(group: loop)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        MQTTHandler(broker: broker, isTLS: false, origin: origin))
+                }
+            }
+            .withConnectedSocket(descriptor).whenFailure { [logger] error in
+                logger.error("an MQTT client over WebSocket was lost", metadata: ["error": "\(error)"])
+            }
+    }
+
     /// Publishes messages of the server, in order.
     package func publish(_ messages: [(topic: [UInt8], payload: [UInt8])]) {
         broker.post(messages.map { .publish(topic: $0.topic, payload: $0.payload) })

@@ -12,17 +12,27 @@ final class MQTTHandler: ChannelDuplexHandler {
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// Where a client comes from whose socket does not show it: it was carried here by another protocol.
+    struct Origin: Sendable {
+        /// `ADDRESS:PORT`.
+        var address: String
+        /// The thing that the client's verified certificate names.
+        var certificateThing: [UInt8]?
+    }
+
     private let broker: BrokerLoop
     private let isTLS: Bool
+    private let origin: Origin?
     private var connection: Connection?
     private var context: ChannelHandlerContext?
     private var held = ByteBuffer()
     private var readIsHeld = false
     private var isShut = false
 
-    init(broker: BrokerLoop, isTLS: Bool) {
+    init(broker: BrokerLoop, isTLS: Bool, origin: Origin? = nil) {
         self.broker = broker
         self.isTLS = isTLS
+        self.origin = origin
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -39,7 +49,7 @@ final class MQTTHandler: ChannelDuplexHandler {
                 if bound.value.connection == nil { bound.value.context?.close(promise: nil) }
             }
         } else {
-            open(context, certificateThing: nil)
+            open(context, certificateThing: origin?.certificateThing)
         }
         context.fireChannelActive()
     }
@@ -54,7 +64,8 @@ final class MQTTHandler: ChannelDuplexHandler {
     }
 
     private func open(_ context: ChannelHandlerContext, certificateThing: [UInt8]?) {
-        let address = context.remoteAddress.map { "\($0.ipAddress ?? "unix"):\($0.port ?? 0)" } ?? "unknown"
+        let address =
+            origin?.address ?? context.remoteAddress.map { "\($0.ipAddress ?? "unix"):\($0.port ?? 0)" } ?? "unknown"
         let made = Connection(address: address, certificateThing: certificateThing, now: BrokerLoop.now)
         made.handle = self
         connection = made

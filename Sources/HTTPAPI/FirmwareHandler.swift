@@ -48,6 +48,10 @@ final class FirmwareHandler: ChannelDuplexHandler, RemovableChannelHandler {
         armDeadline(context)
     }
 
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.cancel()
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
         deadline?.cancel()
         download?.finish()

@@ -11,22 +11,28 @@ struct FrontChannel: ServerChildChannel {
     let inner: HTTP1Channel
     let operations: Operations
     let isTLS: Bool
+    let broker: WebSocketMQTT.Broker
 
-    init(responder: @escaping HTTPChannelHandler.Responder, operations: Operations, isTLS: Bool) {
+    init(
+        responder: @escaping HTTPChannelHandler.Responder, operations: Operations, isTLS: Bool,
+        broker: @escaping WebSocketMQTT.Broker
+    ) {
         // Request heads of devices, browsers and SDKs stay far below this; the default would be 80 kB in 1000 fields.
         let limits = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: 32 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100)
         inner = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: limits))
         self.operations = operations
         self.isTLS = isTLS
+        self.broker = broker
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         inner.setup(channel: channel, logger: logger).flatMapThrowing { value in
             let pipeline = channel.pipeline.syncOperations
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
-            try pipeline.addHandler(
-                FirmwareHandler(operations: operations, isTLS: isTLS), position: .after(decoder))
+            let firmware = FirmwareHandler(operations: operations, isTLS: isTLS)
+            try pipeline.addHandler(firmware, position: .after(decoder))
+            try pipeline.addHandler(WebSocketUpgrade(broker: broker), position: .after(decoder))
             return value
         }
     }

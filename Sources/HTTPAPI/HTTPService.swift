@@ -21,6 +21,8 @@ package struct HTTPService: Sendable {
         package var publicURL: @Sendable () -> String
         /// What the console says of this server.
         package var server: @Sendable () -> ConsolePages.Server
+        /// Who takes MQTT clients that come over WebSocket.
+        package var broker: WebSocketMQTT.Broker
         /// Whether everything is loaded and open.
         package var isReady: @Sendable () -> Bool
         /// The numbers of `/metrics`, in Prometheus' text format.
@@ -28,13 +30,15 @@ package struct HTTPService: Sendable {
 
         package init(
             isDevelopment: Bool, imageLimit: Int, publicURL: @escaping @Sendable () -> String,
-            server: @escaping @Sendable () -> ConsolePages.Server, isReady: @escaping @Sendable () -> Bool,
+            server: @escaping @Sendable () -> ConsolePages.Server, broker: @escaping WebSocketMQTT.Broker,
+            isReady: @escaping @Sendable () -> Bool,
             metrics: @escaping @Sendable () async -> String
         ) {
             self.isDevelopment = isDevelopment
             self.imageLimit = imageLimit
             self.publicURL = publicURL
             self.server = server
+            self.broker = broker
             self.isReady = isReady
             self.metrics = metrics
         }
@@ -59,9 +63,10 @@ package struct HTTPService: Sendable {
         host: String, port: Int, tls: TLSConfiguration?, group: any EventLoopGroup,
         opened: @escaping @Sendable (any Channel) async -> Void
     ) throws -> any ApplicationProtocol {
-        let operations = self.operations
+        let (operations, broker) = (self.operations, configuration.broker)
         let server = HTTPServerBuilder { responder in
-            let front = FrontChannel(responder: responder, operations: operations, isTLS: tls != nil)
+            let front = FrontChannel(
+                responder: responder, operations: operations, isTLS: tls != nil, broker: broker)
             guard let tls else { return front }
             return try TLSChannel(front, tlsConfiguration: tls)
         }

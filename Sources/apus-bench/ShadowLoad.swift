@@ -12,9 +12,15 @@ import NIOPosix
 import Synchronization
 
 @main
+struct Bench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apus-bench", abstract: "Load for a broker, and what it costs it.",
+        subcommands: [ShadowLoad.self, MessageLoad.self], defaultSubcommand: ShadowLoad.self)
+}
+
 struct ShadowLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "apus-bench",
+        commandName: "shadows",
         abstract: "Durable shadow updates per second, their latency, and the server's CPU for each.",
         discussion: "Example: apus serve --dev, then apus-bench --mqtt 127.0.0.1:1883 --pid $(pidof apus)")
 
@@ -24,28 +30,19 @@ struct ShadowLoad: AsyncParsableCommand {
     @Option(help: "Process of the server, for its CPU time and memory.") var pid: Int?
 
     func run() async throws {
-        let parts = mqtt.split(separator: ":").map(String.init)
-        guard parts.count == 2, let port = Int(parts[1]) else { throw ValidationError("--mqtt HOST:PORT") }
+        let target = try BrokerTarget(mqtt)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let tally = Tally()
         var channels: [any Channel] = []
         for number in 0..<devices {
-            channels.append(
-                try await ClientBootstrap(group: group)
-                    .channelOption(.socketOption(.tcp_nodelay), value: 1)
-                    .channelInitializer { channel in
-                        channel.eventLoop.makeCompletedFuture {
-                            try channel.pipeline.syncOperations.addHandler(LoadDevice("bench-\(number)", tally))
-                        }
-                    }
-                    .connect(host: parts[0], port: port).get())
+            channels.append(try await target.connect(group) { LoadDevice("bench-\(number)", tally) })
         }
         try await Task.sleep(for: .seconds(2))
         tally.restart()
-        let (before, started) = (cpuSeconds(), ContinuousClock.now)
+        let (before, started) = (BrokerTarget.cpuSeconds(pid), ContinuousClock.now)
         try await Task.sleep(for: .seconds(seconds))
         let elapsed = started.duration(to: .now)
-        let used = cpuSeconds() - before
+        let used = BrokerTarget.cpuSeconds(pid) - before
         report(tally.take(), Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18, used)
         for channel in channels { try? await channel.close() }
         try await group.shutdownGracefully()
@@ -63,16 +60,6 @@ struct ShadowLoad: AsyncParsableCommand {
             "accepted after      p50 \(percentile(0.5))  p90 \(percentile(0.9))  p99 \(percentile(0.99))  max \(percentile(1))"
         )
         if pid != nil { print(String(format: "server CPU/update   %.1f µs", cpu * 1e6 / Double(sorted.count))) }
-    }
-
-    /// User and system time of the server so far.
-    private func cpuSeconds() -> Double {
-        guard let pid, let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
-            let name = text.lastIndex(of: ")")
-        else { return 0 }
-        let fields = text[text.index(after: name)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return 0 }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 }
 

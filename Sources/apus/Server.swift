@@ -87,6 +87,7 @@ struct Server: Sendable {
             configuration: .init(
                 isDevelopment: options.isDevelopment, imageLimit: settings.imageBytes,
                 publicURL: { bound.publicURL }, server: { bound.describe(directory, transport) },
+                broker: { broker.adopt($0, address: $1, certificateThing: $2) },
                 isReady: { bound.isComplete },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),
             logger: logger)

@@ -1,0 +1,143 @@
+"""MQTT over WebSocket on the HTTP ports: paho as the client, and raw sockets for what no client would send."""
+
+import base64
+import os
+import socket
+import struct
+import threading
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from apus_server import Server, wait_until
+
+KEY = base64.b64encode(b"0123456789abcdef").decode()
+CONNECT = bytes([0x10, 13, 0, 4]) + b"MQTT" + bytes([4, 2, 0, 0, 0, 1]) + b"r"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("ws") / "data", "--dev").start()
+    yield server
+    server.stop()
+
+
+def client(server, name, tls=False, version=mqtt.MQTTv311):
+    """A connected paho client over WebSocket, its loop running."""
+    client = mqtt.Client(
+        mqtt.CallbackAPIVersion.VERSION2, client_id=name, transport="websockets", protocol=version)
+    client.ws_set_options(path="/mqtt")
+    if tls:
+        client.tls_set(ca_certs=server.ca)
+    host, port = server.addresses["https" if tls else "http"]
+    client.got, client.is_ready = [], threading.Event()
+    client.on_message = lambda _, __, message: client.got.append(message.payload)
+    client.on_subscribe = lambda *_: client.is_ready.set()
+    client.connect("localhost" if tls else host, port)
+    client.loop_start()
+    return client
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("version", [mqtt.MQTTv311, mqtt.MQTTv5])
+def test_messages_go_both_ways(server, tls, version):
+    peer = client(server, f"ws-{tls}-{version}", tls, version)
+    topic = f"ws/{tls}/{version}"
+    peer.subscribe(topic, qos=1)
+    assert peer.is_ready.wait(10)
+    sent = [os.urandom(size) for size in (0, 1, 125, 126, 65_535, 65_536, 120_000)] + [b"%d" % n for n in range(300)]
+    for payload in sent:
+        peer.publish(topic, payload, qos=1)
+    wait_until(lambda: len(peer.got) == len(sent), 20, "every message")
+    assert peer.got == sent
+    peer.disconnect()
+    peer.loop_stop()
+
+
+def test_a_quiet_client_is_not_closed(server):
+    """Neither the patience for requests nor that for downloads ends a connection that has become MQTT."""
+    stream = upgraded(server)
+    send(stream, 2, CONNECT)
+    assert read_frame(stream) == (2, bytes([0x20, 2, 0, 0]))
+    send(stream, 9, b"are you there")
+    assert read_frame(stream) == (10, b"are you there")
+    # The same packet in pieces, in frames of one byte each.
+    for byte in b"\xc0\x00":
+        send(stream, 2, bytes([byte]))
+    assert read_frame(stream) == (2, b"\xd0\x00")
+    send(stream, 8, struct.pack(">H", 1000))
+    assert read_frame(stream)[0] == 8
+
+
+def test_what_is_not_binary_ends_it(server):
+    stream = upgraded(server)
+    send(stream, 1, b"text")
+    assert read_frame(stream) == (8, struct.pack(">H", 1003))
+    stream = upgraded(server)
+    stream.sendall(b"\x82\x01x")  # not masked
+    assert read_frame(stream) == (8, struct.pack(">H", 1002))
+    stream = upgraded(server)
+    stream.sendall(b"\x82\xff" + struct.pack(">Q", 1 << 40) + b"mask")
+    assert read_frame(stream)[0] in (8, None)
+    stream = upgraded(server)
+    send(stream, 2, b"\xff\xff\xff\xff\xff")  # no MQTT
+    assert read_frame(stream)[0] in (8, None)
+    assert server.runs
+
+
+@pytest.mark.parametrize("change, status", [
+    ({"Upgrade": None}, 426), ({"Sec-WebSocket-Protocol": None}, 400), ({"Sec-WebSocket-Protocol": "chat"}, 400),
+    ({"Sec-WebSocket-Version": "8"}, 400), ({"Sec-WebSocket-Key": None}, 400),
+    ({"Origin": "https://evil.example"}, 403),
+])
+def test_refusals_say_why(server, change, status):
+    with socket.create_connection(server.addresses["http"], timeout=10) as stream:
+        stream.sendall(request(server, **change))
+        answer = stream.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.split(b"\r\n\r\n", 1)[1].strip()
+
+
+def request(server, **change):
+    headers = {
+        "Host": "{}:{}".format(*server.addresses["http"]), "Upgrade": "websocket", "Connection": "Upgrade",
+        "Sec-WebSocket-Key": KEY, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Protocol": "mqtt", **change}
+    lines = [f"{name}: {value}" for name, value in headers.items() if value is not None]
+    return ("GET /mqtt HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def upgraded(server):
+    """A raw socket behind the upgrade; the answer's hash is that of RFC 6455."""
+    stream = socket.create_connection(server.addresses["http"], timeout=10)
+    stream.sendall(request(server))
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        answer += stream.recv(1)
+    assert answer.startswith(b"HTTP/1.1 101 ") and b"chunked" not in answer.lower()
+    assert b"Sec-WebSocket-Protocol: mqtt" in answer
+    return stream
+
+
+def send(stream, opcode, payload):
+    """One masked frame."""
+    mask = os.urandom(4)
+    body = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    stream.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + body)
+
+
+def read_frame(stream):
+    """Opcode and payload of the next small frame; (None, b"") where the server has closed."""
+    def take(count):
+        data = b""
+        while len(data) < count:
+            piece = stream.recv(count - len(data))
+            if not piece:
+                return None
+            data += piece
+        return data
+
+    try:
+        head = take(2)
+        return (head[0] & 15, take(head[1] & 127)) if head else (None, b"")
+    except ConnectionResetError:
+        return None, b""
