@@ -286,8 +286,8 @@ extension APIContext {
 }
 
 extension Request {
-    /// A query value, percent-decoded; nil where it is absent or empty.
+    /// A query value, decoded; nil where it is absent or empty.
     func query(_ name: String) -> String? {
-        uri.queryParameters[name[...]].map { String($0) }.flatMap { $0.isEmpty ? nil : $0 }
+        FormFields(uri.query ?? "")[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 }

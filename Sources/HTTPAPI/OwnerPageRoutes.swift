@@ -135,7 +135,7 @@ struct OwnerPageRoutes {
     }
 
     private func carryOut(
-        _ form: [String: String], _ thing: String, _ uid: String
+        _ form: FormFields, _ thing: String, _ uid: String
     ) async throws -> OwnerPages.Notice? {
         let version = form["version"] ?? ""
         let zone = form["time_zone"]

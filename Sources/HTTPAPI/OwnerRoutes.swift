@@ -68,7 +68,7 @@ struct OwnerRoutes {
         }
         group.get("listen") { request, context in
             let uid = try Self.uid(context)
-            let last = request.headers[.lastEventID] ?? request.uri.queryParameters["last_event_id"].map(String.init)
+            let last = request.headers[.lastEventID] ?? request.query("last_event_id")
             return try await listen(uid, after: last.flatMap { Int64($0) })
         }
     }

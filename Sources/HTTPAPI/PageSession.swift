@@ -38,22 +38,10 @@ enum PageSession {
     }
 
     /// Reads a form, whose token must be this browser's; nil where it is not, or where another site sent it.
-    static func form(_ request: Request) async throws -> [String: String]? {
+    static func form(_ request: Request) async throws -> FormFields? {
         guard Credential.isOwn(request, needsOrigin: false) else { return nil }
-        let fields = Self.fields(String(decoding: try await request.bodyBytes(limit: 16 << 10), as: UTF8.self))
+        let fields = FormFields(String(decoding: try await request.bodyBytes(limit: 16 << 10), as: UTF8.self))
         guard secret(request) != nil, fields["csrf"] == token(request) else { return nil }
-        return fields
-    }
-
-    /// `application/x-www-form-urlencoded`, at most 64 fields.
-    static func fields(_ text: String) -> [String: String] {
-        var fields: [String: String] = [:]
-        for pair in text.split(separator: "&").prefix(64) {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            func decoded(_ part: Substring) -> String? { part.replacing("+", with: " ").removingPercentEncoding }
-            guard let name = decoded(parts[0]), let value = decoded(parts.count > 1 ? parts[1] : "") else { continue }
-            fields[name] = value
-        }
         return fields
     }
 

@@ -115,6 +115,7 @@ extension Operations {
             _ = try Self.owned(thing, by: uid, transaction)
             try transaction.db.execute(
                 sql: "UPDATE devices SET name = ? WHERE thing = ?", arguments: [text.isEmpty ? nil : text, thing])
+            transaction.afterCommit(.changed(thing: thing))
         }
     }
 
@@ -149,6 +150,7 @@ extension Operations {
                 SET state = 'open', ended = NULL, deadline = MAX(deadline, ?4), until = ?5, answer = ?6
                 """,
             arguments: [thing, version, now, now + Self.offerLife, until, answer?.rawValue])
+        transaction.afterCommit(.changed(thing: thing))
     }
 
     /// Milliseconds of the next 02:00 in an IANA time zone, that of the server where it is unknown.

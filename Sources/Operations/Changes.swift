@@ -66,6 +66,7 @@ extension Operations {
                 [slug, model], transaction)
             try transaction.db.execute(
                 sql: "DELETE FROM hardware WHERE product = ? AND model = ?", arguments: [slug, model])
+            transaction.afterCommit(.changed(thing: nil))
             return try Self.product(slug, transaction)
         }
     }

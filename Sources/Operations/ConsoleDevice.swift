@@ -20,8 +20,8 @@ package struct ConsoleDevice: Sendable {
     package var presence: [PresenceEntry]
     /// The named shadows that exist, sorted.
     package var shadowNames: [String]
-    /// Document and version of the shadow asked for; nil where there is none.
-    package var shadow: (document: [UInt8], version: UInt64)?
+    /// The shadow asked for, with the time of its last change in milliseconds since 1970; nil where there is none.
+    package var shadow: (document: [UInt8], version: UInt64, changed: Int64?)?
 }
 
 /// How much there is of everything.
@@ -52,7 +52,7 @@ extension Operations {
                     sql: "SELECT name FROM shadows WHERE thing = ? AND name <> '' AND deleted = 0 ORDER BY name",
                     arguments: [thing]))
             if let id = ShadowID(thing: thing, name: name), let stored = try transaction.shadow(id), !stored.isDeleted {
-                device.shadow = (stored.document, stored.version)
+                device.shadow = (stored.document, stored.version, stored.changed.map { Int64(min($0, 1 << 52)) * 1000 })
             }
             return device
         }

@@ -29,25 +29,30 @@ extension Operations {
     /// The same where the newest update is at hand.
     static func facts(_ device: Row, update: Row?, _ transaction: Transaction) throws -> DeviceFacts {
         let thing: String = device["thing"]
-        let offer = try Row.fetchOne(
-            transaction.db,
-            sql: "SELECT version, until, answer FROM offers WHERE thing = ? AND ended IS NULL ORDER BY created DESC",
-            arguments: [thing])
         return DeviceFacts(
             thing: thing, product: device["product"], hardware: device["hardware"], owner: device["owner"],
             running: device["reported_version"], isRevoked: device["revoked"], isConnected: device["connected"],
             lastSeen: device["last_seen"],
             newest: try newest(product: device["product"], hardware: device["hardware"], transaction)?.text,
-            offer: offer.map {
-                DeviceFacts.Offer(
-                    version: $0["version"], until: $0["until"],
-                    answer: ($0["answer"] as String?).flatMap(OfferAnswer.init))
-            },
+            offer: try offer(to: thing, transaction),
             update: update.map {
                 DeviceFacts.LastUpdate(
                     version: $0["version"], phase: UpdatePhase(rawValue: $0["phase"]) ?? .queued,
                     attempts: $0["attempts"], reason: $0["reason"], isDismissed: ($0["dismissed"] as Int64?) != nil)
             })
+    }
+
+    /// The offer that stands for a device.
+    static func offer(to thing: String, _ transaction: Transaction) throws -> DeviceFacts.Offer? {
+        try Row.fetchOne(
+            transaction.db,
+            sql: "SELECT version, until, answer FROM offers WHERE thing = ? AND ended IS NULL ORDER BY created DESC",
+            arguments: [thing]
+        ).map {
+            DeviceFacts.Offer(
+                version: $0["version"], until: $0["until"],
+                answer: ($0["answer"] as String?).flatMap(OfferAnswer.init))
+        }
     }
 
     /// The highest active release with an image for a hardware model.

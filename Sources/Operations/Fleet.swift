@@ -25,6 +25,17 @@ package struct DeviceSummary: Sendable, Codable, Equatable {
     package var created: Int64
     /// The open update, or the last one.
     package var update: UpdateSummary?
+    /// The offer that stands.
+    package var offer: OfferSummary?
+}
+
+/// A version that the owner is asked about.
+package struct OfferSummary: Sendable, Codable, Equatable {
+    package var version: String
+    /// What the owner chose instead of Install.
+    package var answer: OfferAnswer?
+    /// Until when it was put off, milliseconds since 1970.
+    package var until: Int64?
 }
 
 /// One update as it is shown.
@@ -177,6 +188,9 @@ extension Operations {
                 UpdateSummary(
                     version: $0["version"], state: $0["phase"], percent: $0["percent"], attempts: $0["attempts"],
                     reason: $0["reason"], changed: $0["changed"])
+            },
+            offer: try offer(to: thing, transaction).map {
+                OfferSummary(version: $0.version, answer: $0.answer, until: $0.until)
             })
     }
 

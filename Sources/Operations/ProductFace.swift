@@ -111,6 +111,7 @@ extension Operations {
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
                 try set("settings", String(decoding: try encoder.encode(settings ?? []), as: UTF8.self))
             }
+            transaction.afterCommit(.changed(thing: nil))
             return try Self.product(slug, transaction)
         }
     }

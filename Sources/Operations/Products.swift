@@ -42,6 +42,7 @@ extension Operations {
                 try transaction.db.execute(
                     sql: "INSERT OR IGNORE INTO hardware (product, model) VALUES (?, ?)", arguments: [slug, model])
             }
+            transaction.afterCommit(.changed(thing: nil))
             return try Self.product(slug, transaction)
         }
     }

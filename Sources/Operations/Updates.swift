@@ -45,6 +45,7 @@ extension Operations {
         try db.execute(
             sql: "INSERT INTO offers (thing, version, state, created, deadline) VALUES (?, ?, 'open', ?, ?)",
             arguments: [thing, version.text, now, now + offerLife])
+        transaction.afterCommit(.changed(thing: thing))
         try emit(
             "offer", to: owner, EventBody(device: thing, version: version.text, state: "offered"), transaction, now)
     }
@@ -55,6 +56,7 @@ extension Operations {
         try transaction.db.execute(
             sql: "UPDATE offers SET state = ?, ended = ? WHERE thing = ? AND version = ? AND ended IS NULL",
             arguments: [state, now, thing, version])
+        transaction.afterCommit(.changed(thing: thing))
     }
 
     /// Ends the offers of versions that are no news any more, whichever way the device came to run what it runs.
@@ -253,6 +255,7 @@ extension Operations {
             try transaction.db.execute(
                 sql: "UPDATE offers SET state = 'expired', ended = ?1 WHERE ended IS NULL AND deadline <= ?1",
                 arguments: [now])
+            if transaction.db.changesCount > 0 { transaction.afterCommit(.changed(thing: nil)) }
         }
     }
 }

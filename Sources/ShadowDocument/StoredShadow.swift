@@ -44,6 +44,17 @@ public struct StoredShadow: Equatable, Sendable {
         self.isDeleted = isDeleted
     }
 
+    /// When one of its leaves was last named, seconds since 1970; nil where it has none.
+    public var changed: UInt64? {
+        let text = metadata.span
+        var elements = JSONScanner.elements(of: ByteRange(start: 0, count: text.count))
+        var newest: UInt64?
+        while let time = elements.next(in: text), elements.next(in: text) != nil {
+            newest = max(newest ?? 0, JSONScanner.unsigned(of: time, in: text) ?? 0)
+        }
+        return newest
+    }
+
     /// The tombstone left by a deletion, which uses up one version.
     public var tombstone: StoredShadow {
         StoredShadow(document: Array("{}".utf8), metadata: Array("[]".utf8), version: version &+ 1, isDeleted: true)

@@ -135,7 +135,7 @@ extension ConsolePages {
         let view = DevicePageView(
             thing: thing, api: api, url: url,
             chips: [
-                .of(device.summary.state, phase),
+                .of(device.summary),
                 device.facts.isConnected
                     ? Chip(word: "Online", icon: "dot", tone: "good bare")
                     : Chip(word: "Offline", icon: "offline", tone: "bare"),
@@ -185,11 +185,8 @@ extension ConsolePages {
             case .succeeded, .cancelled: break
             }
         }
-        if let offer = facts.offer {
-            return "Runs \(running). \(offer.version) is offered to its owner, who has not decided yet."
-        }
-        if facts.isBehind { return "Runs \(running); \(facts.newest ?? "a newer version") fits it and is not offered." }
-        return facts.running == nil ? "Has not reported a version yet." : "Runs \(running)."
+        guard facts.running != nil else { return "Has not reported a version yet." }
+        return facts.isBehind ? "Runs \(running). \(device.why.decision)" : "Runs \(running)."
     }
 
     private static func why(_ device: ConsoleDevice) -> DevicePageView.Why {
@@ -235,7 +232,8 @@ extension ConsolePages {
                     label: name ?? "Classic", url: url + (name.map { "?shadow=\(Place.part($0))" } ?? "") + "#shadow",
                     isCurrent: name == current)
             },
-            version: device.shadow.map { "version \($0.version)" }, hasRows: !rows.isEmpty, rows: rows,
+            version: device.shadow.map { "version \($0.version)" },
+            changed: device.shadow?.changed.map { .ago($0, now: device.now) }, hasRows: !rows.isEmpty, rows: rows,
             differences: differences == 0 ? nil : differences == 1 ? "1 differs" : "\(differences) differ",
             raw: device.shadow.map { ShadowTable.indented($0.document) })
     }

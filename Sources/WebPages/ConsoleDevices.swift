@@ -236,7 +236,8 @@ extension ConsolePages {
         return DevicesView.Row(
             key: device.thing, thing: device.thing, url: Place.device(device.thing), hardware: device.hardware ?? "",
             product: device.product.map { names[$0] ?? $0 } ?? "–", version: device.version ?? "–",
-            target: isOpen && device.state != .revoked ? device.update?.version : nil, chip: .of(device.state, phase),
+            target: device.state == .revoked ? nil : isOpen ? device.update?.version : device.offer?.version,
+            chip: .of(device),
             detail: detail, owner: device.owner,
             seen: device.connected ? When(iso: nil, text: "now") : .ago(device.last_seen, now: now),
             isOnline: device.connected)

@@ -66,13 +66,14 @@ extension ConsolePages {
                 action: .init(label: "Add device", url: "/console/devices#open-add-device")),
             .init(
                 key: "agent", number: "3", title: "Start its agent",
-                sentence: "On the device, or here to try it out. It connects and reports which version it runs.",
+                sentence:
+                    "On the device, or here to try it out; once with the program that runs there now. It connects and reports.",
                 command: Self.agentCommand(
                     server, thing: thing, product: product, hardware: model, folder: "\(thing)/", authority: "ca.pem")),
             .init(
                 key: "release", number: "4", title: "Publish a release",
                 sentence: "A higher version than the one that runs, as your build made it.",
-                command: "apus release publish lamp.bin --product \(product) --version 1.0.5 --notes CHANGES.md",
+                command: "apus release publish \(product)-1.0.5.bin --product \(product) --version 1.0.5",
                 action: .init(label: "Publish release", url: "/console/releases")),
             .init(
                 key: "update", number: "5", title: "See the first update confirmed",
@@ -92,12 +93,12 @@ extension ConsolePages {
         return render("first-run", shell, FirstRunView(steps: steps, localOnly: server.isLocalOnly ? .init() : nil))
     }
 
-    /// How a device's agent is started.
+    /// How a device's agent is started for the first time: it must know what runs already.
     static func agentCommand(
         _ server: Server, thing: String, product: String, hardware: String, folder: String, authority: String
     ) -> String {
         "apus-agent --server-mqtt \(server.mqtts) --firmware-url \(server.publicURL)/firmware/\(product)/\(hardware)/ "
             + "--thing \(thing) --cert \(folder)\(thing).crt --key \(folder)\(thing).key --ca \(folder)\(authority) "
-            + "--dir \(folder)slots"
+            + "--dir \(folder)slots --initial-image \(product)-1.0.4.bin --initial-version 1.0.4"
     }
 }

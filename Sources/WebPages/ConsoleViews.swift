@@ -150,9 +150,12 @@ extension Chip {
 
     private static func running(_ word: String) -> Chip { Chip(word: word, icon: "arc", tone: "busy", spin: true) }
 
-    static func of(_ state: FleetState, _ phase: UpdatePhase?) -> Chip {
-        switch state {
-        case .updating, .attention: phase.map(of) ?? Chip(word: "Updating", icon: "arc", tone: "busy")
+    static func of(_ device: DeviceSummary) -> Chip {
+        switch device.state {
+        case .updating, .attention:
+            device.update.flatMap { UpdatePhase(rawValue: $0.state) }.map(of) ?? running("Updating")
+        case .behind where device.offer?.answer != nil: Chip(word: "Postponed", icon: "moon")
+        case .behind where device.offer != nil: Chip(word: "Offered", icon: "new", tone: "busy")
         case .current: Chip(word: "Up to date", icon: "check", tone: "good bare")
         case .behind: Chip(word: "Behind", icon: "clock")
         case .unseen: Chip(word: "Not seen yet", icon: "clock")

@@ -105,7 +105,9 @@ struct DeviceCommand: ParsableCommand {
         @Option(help: "Only online, offline, or silent (for a day) ones.") var presence: String?
         @Option(help: "Only those with this text in thing, name or owner.") var search: String?
         @Option(help: "Only those on their way to this version, last tried with it, or offered it.") var target: String?
-        @Option(help: "Order: thing, product, version, owner or last_seen; with - before it from the end.")
+        @Option(
+            parsing: .unconditional,
+            help: "Order: thing, product, version, owner or last_seen; with - before it from the end.")
         var sort: String?
         @Flag(help: "Print all of them as CSV.") var csv = false
 

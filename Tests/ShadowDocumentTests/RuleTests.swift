@@ -221,3 +221,13 @@ func look() throws {
     #expect(stored.tombstone.value(.reported, []) == nil)
     #expect(stored.tombstone.version == 2)
 }
+
+@Test(
+    "the last change is the newest time of any leaf",
+    arguments: [
+        ("[]", nil), ("[1700000000,3]", 1_700_000_000), ("[5,1,9,2,7,1]", 9), ("[5]", nil), ("", nil),
+    ] as [(String, UInt64?)])
+func lastChange(metadata: String, newest: UInt64?) {
+    let shadow = StoredShadow(document: Array("{}".utf8), metadata: Array(metadata.utf8), version: 1, isDeleted: false)
+    #expect(shadow.changed == newest)
+}
