@@ -100,7 +100,7 @@ extension BrokerCore {
         connection.session = session
         connection.stage = .connected
         connection.isAuthenticating = false
-        connection.window = min(Int(opening.receiveMaximum), 100)
+        connection.window = min(Int(opening.receiveMaximum), limits.sendWindow)
         connection.aliasMaximum = min(opening.topicAliasMaximum, Self.outboundAliases)
         var keepAlive = opening.keepAliveSeconds
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
@@ -179,7 +179,7 @@ struct Opening {
             topicAliasMaximum = properties.u16(.topicAliasMaximum, in: frame) ?? 0
         } else {
             expirySeconds = connect.cleanStart ? 0 : BrokerCore.longestExpiry
-            receiveMaximum = BrokerCore.receiveMaximum
+            receiveMaximum = .max
             topicAliasMaximum = 0
         }
     }

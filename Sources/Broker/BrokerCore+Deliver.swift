@@ -95,7 +95,7 @@ extension BrokerCore {
 
     /// PUBACK: a QoS 1 message is done [MQTT-4.3.2-3].
     mutating func acknowledged(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
-        guard let session = connection.session, let entry = session.entry(inFlight: ack.packetID) else { return }
+        guard let session = connection.session, let entry = session.inFlight[ack.packetID] else { return }
         guard entry.qos == .atLeastOnce else { throw .unexpectedPacket(.puback) }
         finish(ack.packetID, of: session)
         feed(session)
@@ -104,7 +104,7 @@ extension BrokerCore {
     /// PUBREC: the client has the QoS 2 message, or refuses it, which ends it too [MQTT-4.3.3-4].
     mutating func taken(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
         guard let session = connection.session else { return }
-        guard let entry = session.entry(inFlight: ack.packetID) else {
+        guard let entry = session.inFlight[ack.packetID] else {
             if ack.reason.isFailure { return }
             return send(Reply.pubrel(ack.packetID, .packetIdentifierNotFound, connection.version), to: connection)
         }
@@ -128,7 +128,7 @@ extension BrokerCore {
 
     /// PUBCOMP: a QoS 2 message is done.
     mutating func completed(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
-        guard let session = connection.session, let entry = session.entry(inFlight: ack.packetID) else { return }
+        guard let session = connection.session, let entry = session.inFlight[ack.packetID] else { return }
         guard entry.isReleased else { throw .unexpectedPacket(.pubcomp) }
         finish(ack.packetID, of: session)
         feed(session)

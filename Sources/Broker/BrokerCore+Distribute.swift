@@ -103,8 +103,8 @@ extension BrokerCore {
     ///
     /// A QoS 2 message that was sent to the client must not go to anybody else [MQTT-4.8.2-5].
     mutating func handOn(_ session: Session) {
-        let sent = session.inFlight.filter { $0.qos == .atLeastOnce }
-        let waiting = session.waiting[session.waitingHead...].filter { !($0.wasSent && $0.qos == .exactlyOnce) }
+        let sent = session.inFlight.all.filter { $0.qos == .atLeastOnce }
+        let waiting = session.waiting.all.filter { !($0.wasSent && $0.qos == .exactlyOnce) }
         for entry in sent + waiting where !entry.share.isEmpty {
             guard let group = group(entry.share) else { continue }
             // They were promised to the publisher: rather beyond a limit than lost.

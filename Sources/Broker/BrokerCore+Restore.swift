@@ -46,7 +46,7 @@ extension BrokerCore {
             session.restore(
                 QueueEntry(
                     sequence: entry.sequence, message: message, qos: qos, retain: entry.retain,
-                    identifiers: entry.identifiers, share: entry.share, wasSent: position < Int(Self.receiveMaximum),
+                    identifiers: entry.identifiers, share: entry.share, wasSent: position < limits.sendWindow,
                     isReleased: entry.isReleased))
         }
     }

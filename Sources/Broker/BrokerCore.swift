@@ -20,7 +20,7 @@ package struct BrokerCore: ~Copyable {
     static let connectPatience: Int64 = 10_000
     /// Seconds that a session may outlive its connection; also for 3.1.1, which names no limit.
     static let longestExpiry: UInt32 = 7 * 24 * 3600
-    /// Messages of QoS 1 and 2 that may be unacknowledged (AWS IoT: 100 each way).
+    /// Messages of QoS 1 and 2 from a client that may be unacknowledged (AWS IoT: 100).
     static let receiveMaximum: UInt16 = 100
     /// Topic aliases that a client may set on its connection: what it can make us remember is 1 MiB.
     static let topicAliasMaximum: UInt16 = 16

@@ -12,6 +12,9 @@ package struct BrokerLimits: Sendable {
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce
 
+    /// Messages of QoS 1 and 2 that may be open towards a client that takes as many.
+    package var sendWindow = 1000
+
     /// Bytes that may wait for one kept session; then publishers to it are refused.
     package var sessionQueueBytes = 256 << 20
     /// Bytes that may wait for all sessions together.
@@ -26,12 +29,13 @@ package struct BrokerLimits: Sendable {
     /// The limits of this broker alone.
     package init() {}
 
-    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50; no QoS 2).
+    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50, 100; no QoS 2).
     package static var aws: BrokerLimits {
         var limits = BrokerLimits()
         limits.topicSlashes = 7
         limits.filtersPerSubscribe = 8
         limits.subscriptionsPerClient = 50
+        limits.sendWindow = 100
         limits.maximumQoS = .atLeastOnce
         return limits
     }

@@ -43,7 +43,7 @@ package final class Connection {
     var opening: Opening?
     var will: LastWill?
     /// Messages of QoS 1 and 2 that may be in flight to the client.
-    var window = 100
+    var window = 1
     /// Topics that the client gave a number on this connection, at most `BrokerCore.topicAliasMaximum`.
     private var inboundAliases: [UInt16: [UInt8]] = [:]
     /// Numbers of topics that the client has been told on this connection.

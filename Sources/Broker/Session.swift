@@ -19,10 +19,9 @@ package final class Session {
     /// Identifiers of QoS 2 messages from the client that it has not released yet [MQTT-4.3.3-10].
     var received: Set<UInt16> = []
     /// Sent and not yet acknowledged, oldest first.
-    var inFlight: [QueueEntry] = []
-    /// Not yet sent, oldest first; `waitingHead` entries at the front are gone already.
-    var waiting: [QueueEntry] = []
-    var waitingHead = 0
+    private(set) var inFlight = EntryQueue()
+    /// Not yet sent, oldest first.
+    private(set) var waiting = EntryQueue()
     /// Identifiers that wait for their PUBREL, in the order of the PUBRECs [MQTT-4.6.0-4].
     private var releases: [UInt16] = []
     var retainedFeed = RetainedFeed()
@@ -51,7 +50,7 @@ package final class Session {
     func due(of will: LastWill, from start: Int64) -> Int64 {
         start + Int64(min(will.delaySeconds, expirySeconds)) * 1000
     }
-    var queueCount: Int { inFlight.count + waiting.count - waitingHead }
+    var queueCount: Int { inFlight.count + waiting.count }
 
     /// Puts a message at the end of the queue.
     func enqueue(_ make: (_ sequence: Int64) -> QueueEntry) -> QueueEntry {
@@ -71,47 +70,35 @@ package final class Session {
     ///
     /// - Parameter settled: the newest ticket whose commit is done.
     func takeWaiting(settled: UInt64) -> QueueEntry? {
-        guard waitingHead < waiting.count, waiting[waitingHead].readyAfter <= settled else { return nil }
-        let entry = waiting[waitingHead]
+        guard let entry = waiting.first, entry.readyAfter <= settled else { return nil }
         // One that is never acknowledged must not share its identifier with a later one [MQTT-2.2.1-4].
         if let oldest = inFlight.first, entry.sequence - oldest.sequence >= QueueEntry.identifiers { return nil }
-        waitingHead += 1
-        if waitingHead == waiting.count {
-            waiting.removeAll(keepingCapacity: true)
-            waitingHead = 0
-        } else if waitingHead > 256, waitingHead * 2 > waiting.count {
-            waiting.removeFirst(waitingHead)
-            waitingHead = 0
-        }
+        _ = waiting.removeFirst()
         inFlight.append(entry)
         return entry
     }
 
-    /// The entry in flight with this identifier.
-    func entry(inFlight packetID: UInt16) -> QueueEntry? {
-        inFlight.first { $0.packetID == packetID }
-    }
-
     /// Ends the entry in flight with this packet identifier.
     func finish(_ packetID: UInt16) -> QueueEntry? {
-        guard let index = inFlight.firstIndex(where: { $0.packetID == packetID }) else { return nil }
-        let entry = inFlight.remove(at: index)
-        queuedBytes -= entry.message.cost
+        let entry = inFlight.remove(packetID)
+        queuedBytes -= entry?.message.cost ?? 0
         return entry
     }
 
     /// The client has got a QoS 2 message: its PUBREL leaves once the commit of ticket `readyAfter` is done.
     func release(_ packetID: UInt16, readyAfter: UInt64) {
-        guard let index = inFlight.firstIndex(where: { $0.packetID == packetID }) else { return }
-        inFlight[index].isReleased = true
-        inFlight[index].readyAfter = max(inFlight[index].readyAfter, readyAfter)
+        guard inFlight[packetID] != nil else { return }
+        inFlight.change(packetID) { entry in
+            entry.isReleased = true
+            entry.readyAfter = max(entry.readyAfter, readyAfter)
+        }
         if !releases.contains(packetID) { releases.append(packetID) }
     }
 
     /// The next identifier whose PUBREL may leave.
     func takeRelease(settled: UInt64) -> UInt16? {
         guard let packetID = releases.first else { return nil }
-        guard (entry(inFlight: packetID)?.readyAfter ?? 0) <= settled else { return nil }
+        guard (inFlight[packetID]?.readyAfter ?? 0) <= settled else { return nil }
         releases.removeFirst()
         return packetID
     }
@@ -119,12 +106,12 @@ package final class Session {
     /// Makes what was in flight wait again, first and in the same order [MQTT-4.4.0-1, MQTT-4.6.0-1].
     func rewind() {
         releases.removeAll()
-        guard !inFlight.isEmpty else { return }
-        for index in inFlight.indices {
-            inFlight[index].wasSent = true
-        }
-        waiting.replaceSubrange(0..<waitingHead, with: inFlight)
-        waitingHead = 0
+        waiting.prepend(
+            inFlight.all.map { entry in
+                var again = entry
+                again.wasSent = true
+                return again
+            })
         inFlight.removeAll()
     }
 }

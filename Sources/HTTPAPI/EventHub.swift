@@ -2,150 +2,131 @@ import Foundation
 package import Store
 import Synchronization
 
-/// Brings committed events to the open pages of their owners, and log lines to who follows a device.
+/// Brings what was committed to those who look: events to the pages of owners, log lines to who follows a device, and to the
+/// console that something is different.
 package final class EventHub: Sendable {
-    /// What a listener hears.
-    package enum Signal: Sendable {
-        case event(OwnerEvent)
+    /// What somebody hears who listens to a stream.
+    package enum Signal<News: Sendable>: Sendable {
+        case news(News)
         /// Nothing happened for a while; a comment keeps proxies from closing the stream.
         case tick
     }
 
     private struct State {
-        var owners: [String: [UInt64: AsyncStream<Signal>.Continuation]] = [:]
-        var logs: [String: [UInt64: AsyncStream<LogSignal>.Continuation]] = [:]
-        var watchers: [UInt64: Watcher] = [:]
-        var next: UInt64 = 0
+        var owners = Streams<OwnerEvent>()
+        var logs = Streams<LogLine>()
+        /// By device; those of the whole fleet under "", which is no thing's name.
+        var changes = Streams<Void>()
         var isClosed = false
-
-        var all:
-            (
-                owners: [AsyncStream<Signal>.Continuation], logs: [AsyncStream<LogSignal>.Continuation],
-                watchers: [Watcher]
-            )
-        {
-            (owners.values.flatMap(\.values), logs.values.flatMap(\.values), Array(watchers.values))
-        }
-    }
-
-    /// What a follower of a log hears.
-    package enum LogSignal: Sendable {
-        case line(LogLine)
-        case tick
-    }
-
-    /// A page of the console that is looked at.
-    private struct Watcher {
-        /// The device that it shows; nil for all of them.
-        var thing: String?
-        var continuation: AsyncStream<ChangeSignal>.Continuation
-    }
-
-    /// What a watcher hears; changes that it has no time for become one.
-    package enum ChangeSignal: Sendable {
-        case changed
-        case tick
     }
 
     private let state = Mutex(State())
     /// Changes come with every shadow update: with nobody watching they must cost nothing.
-    private let watcherCount = Atomic<Int>(0)
+    private let watchers = Atomic<Int>(0)
 
     package init() {}
 
     /// Events of one owner from now on; ends when the listener goes or the server stops.
-    package func listen(to uid: String) -> AsyncStream<Signal> {
-        let (stream, continuation) = AsyncStream.makeStream(of: Signal.self, bufferingPolicy: .bufferingNewest(1024))
-        let number = state.withLock { state in
-            state.next += 1
-            state.owners[uid, default: [:]][state.next] = continuation
-            if state.isClosed { continuation.finish() }
-            return state.next
-        }
-        continuation.onTermination = { [weak self] _ in
-            self?.state.withLock { state in
-                state.owners[uid]?[number] = nil
-                if state.owners[uid]?.isEmpty == true { state.owners[uid] = nil }
-            }
-        }
-        return stream
+    package func listen(to uid: String) -> AsyncStream<Signal<OwnerEvent>> {
+        open(\.owners, uid, keeping: 1024)
     }
 
     /// Lines of one device's log from now on.
-    package func follow(thing: String) -> AsyncStream<LogSignal> {
-        let (stream, continuation) = AsyncStream.makeStream(of: LogSignal.self, bufferingPolicy: .bufferingNewest(4096))
-        let number = state.withLock { state in
-            state.next += 1
-            state.logs[thing, default: [:]][state.next] = continuation
+    package func follow(thing: String) -> AsyncStream<Signal<LogLine>> {
+        open(\.logs, thing, keeping: 4096)
+    }
+
+    /// Changes of one device (nil: of any) from now on, and of what is no device's; those nobody has time for become one.
+    package func watch(_ thing: String?) -> AsyncStream<Signal<Void>> {
+        // One change and one tick, so that a tick does not take the place of a change.
+        open(\.changes, thing ?? "", keeping: 2)
+    }
+
+    private func open<News>(
+        _ place: any WritableKeyPath<State, Streams<News>> & Sendable, _ key: String, keeping limit: Int
+    ) -> AsyncStream<Signal<News>> {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Signal<News>.self, bufferingPolicy: .bufferingNewest(limit))
+        let number = change { state in
             if state.isClosed { continuation.finish() }
-            return state.next
+            return state[keyPath: place].add(continuation, key)
         }
         continuation.onTermination = { [weak self] _ in
-            self?.state.withLock { state in
-                state.logs[thing]?[number] = nil
-                if state.logs[thing]?.isEmpty == true { state.logs[thing] = nil }
-            }
+            self?.change { $0[keyPath: place].remove(number, key) }
         }
         return stream
     }
 
-    /// Changes of one device (nil: of any) from now on, and of what is no device's.
-    package func watch(_ thing: String?) -> AsyncStream<ChangeSignal> {
-        let (stream, continuation) = AsyncStream.makeStream(of: ChangeSignal.self, bufferingPolicy: .bufferingNewest(1))
-        let number = state.withLock { state in
-            state.next += 1
-            state.watchers[state.next] = Watcher(thing: thing, continuation: continuation)
-            if state.isClosed { continuation.finish() }
-            return state.next
+    private func change<Result>(_ body: (inout State) -> sending Result) -> sending Result {
+        state.withLock { state in
+            let result = body(&state)
+            watchers.store(state.changes.count, ordering: .relaxed)
+            return result
         }
-        watcherCount.add(1, ordering: .relaxed)
-        continuation.onTermination = { [weak self] _ in
-            guard let self else { return }
-            state.withLock { $0.watchers[number] = nil }
-            watcherCount.subtract(1, ordering: .relaxed)
-        }
-        return stream
-    }
-
-    /// Tells the console that something of a device (nil: something else) is different now.
-    package func changed(_ thing: String?) {
-        guard watcherCount.load(ordering: .relaxed) > 0 else { return }
-        let watchers = state.withLock { state in
-            state.watchers.values.filter { thing == nil || $0.thing == nil || $0.thing == thing }
-        }
-        for watcher in watchers { watcher.continuation.yield(.changed) }
     }
 
     /// Hands out one event.
     package func publish(_ event: OwnerEvent) {
-        let listeners = state.withLock { Array($0.owners[event.uid, default: [:]].values) }
-        for listener in listeners { listener.yield(.event(event)) }
+        for listener in state.withLock({ $0.owners[event.uid] }) { listener.yield(.news(event)) }
     }
 
     /// Hands out stored log lines.
     package func publish(_ lines: [LogLine]) {
         for line in lines {
-            let followers = state.withLock { Array($0.logs[line.thing, default: [:]].values) }
-            for follower in followers { follower.yield(.line(line)) }
+            for follower in state.withLock({ $0.logs[line.thing] }) { follower.yield(.news(line)) }
         }
+    }
+
+    /// Tells the console that something of a device (nil: something else) is different now.
+    package func changed(_ thing: String?) {
+        guard watchers.load(ordering: .relaxed) > 0 else { return }
+        let concerned = state.withLock { state in
+            thing.map { state.changes[$0] + state.changes[""] } ?? state.changes.all
+        }
+        for watcher in concerned { watcher.yield(.news(())) }
     }
 
     /// Lets every stream write a comment; to be called every ten seconds.
     package func tick() {
-        let (owners, logs, watchers) = state.withLock { $0.all }
-        for watcher in watchers { watcher.continuation.yield(.tick) }
+        let (owners, logs, changes) = state.withLock { ($0.owners.all, $0.logs.all, $0.changes.all) }
         for listener in owners { listener.yield(.tick) }
         for follower in logs { follower.yield(.tick) }
+        for watcher in changes { watcher.yield(.tick) }
     }
 
     /// Ends all streams, so that the server can stop.
     package func close() {
-        let (owners, logs, watchers) = state.withLock { state in
+        let (owners, logs, changes) = state.withLock { state in
             state.isClosed = true
-            return state.all
+            return (state.owners.all, state.logs.all, state.changes.all)
         }
-        watchers.forEach { $0.continuation.finish() }
         owners.forEach { $0.finish() }
         logs.forEach { $0.finish() }
+        changes.forEach { $0.finish() }
+    }
+}
+
+/// The open streams of one kind, found by what they are about.
+private struct Streams<News: Sendable> {
+    typealias Stream = AsyncStream<EventHub.Signal<News>>.Continuation
+
+    private var open: [String: [UInt64: Stream]] = [:]
+    private var last: UInt64 = 0
+    private(set) var count = 0
+
+    subscript(key: String) -> [Stream] { open[key].map { Array($0.values) } ?? [] }
+    var all: [Stream] { open.values.flatMap(\.values) }
+
+    mutating func add(_ stream: Stream, _ key: String) -> UInt64 {
+        last += 1
+        count += 1
+        open[key, default: [:]][last] = stream
+        return last
+    }
+
+    mutating func remove(_ number: UInt64, _ key: String) {
+        guard open[key]?.removeValue(forKey: number) != nil else { return }
+        count -= 1
+        if open[key]?.isEmpty == true { open[key] = nil }
     }
 }

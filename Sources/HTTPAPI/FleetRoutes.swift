@@ -21,7 +21,7 @@ extension MakerRoutes {
                 try await writer.write(ByteBuffer(string: ": listening\nretry: 2000\n\n"))
                 for await change in changes {
                     switch change {
-                    case .changed:
+                    case .news:
                         try await writer.write(ByteBuffer(string: "event: changed\ndata: \(data)\n\n"))
                         try? await Task.sleep(for: Self.pace)
                     case .tick: try await writer.write(ByteBuffer(string: ": still here\n\n"))

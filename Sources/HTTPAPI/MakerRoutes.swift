@@ -257,7 +257,7 @@ extension MakerRoutes {
                 try await writer.write(ByteBuffer(string: "\n"))
                 for await signal in live {
                     switch signal {
-                    case .line(let line):
+                    case .news(let line):
                         try await writer.write(ByteBuffer(bytes: try encoder.encode(Self.line(line)) + Data("\n".utf8)))
                     case .tick: try await writer.write(ByteBuffer(string: "\n"))
                     }

@@ -116,7 +116,7 @@ struct OwnerRoutes {
                 try await writer.write(ByteBuffer(string: Self.text(missed)))
                 for await signal in live {
                     switch signal {
-                    case .event(let event):
+                    case .news(let event):
                         if event.id > newest { try await writer.write(ByteBuffer(string: Self.text(event))) }
                     case .tick: try await writer.write(ByteBuffer(string: ": still here\n\n"))
                     }

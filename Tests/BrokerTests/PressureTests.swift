@@ -1,3 +1,4 @@
+import ApusTestKit
 import Broker
 import MQTTWire
 import Testing
@@ -106,6 +107,48 @@ struct PressureTests {
         #expect(words.dropFirst(2).map { $0.split(separator: " ")[2] } == (1...90).map { "\($0)" })
     }
 
+    @Test(
+        "answered in any order, with breaks: the window is kept, what was open comes again first, nothing is lost",
+        arguments: [1, 7, 1000], UInt64(0)..<8)
+    func anyOrder(window: Int, seed: UInt64) {
+        var random = SeededRandom(seed)
+        var limits = BrokerLimits()
+        limits.sendWindow = window
+        var stage = Stage(limits: limits)
+        let sender = stage.client("s")
+        var client = stage.client("c", session: .resume)
+        stage.subscribe("t", from: client)
+        for number in 0..<3000 { stage.publish("t", "\(number)", qos: .atLeastOnce, id: 1, from: sender) }
+        var open: [String] = []
+        var next = 0
+        while next < 3000 || !open.isEmpty {
+            let words = client.received().filter { $0.hasPrefix("publish") }
+            let numbers = words.compactMap { Int($0.split(separator: " ")[2]) }
+            #expect(numbers == Array(next..<(next + numbers.count)), "new ones come in order")
+            next += numbers.count
+            open += words
+            #expect(open.count <= window)
+            if random.next() % 8 == 0 {
+                stage.core.closed(client.connection, now: stage.now)
+                client = stage.client("c", session: .resume)
+                stage.settle()
+                let again = client.received().filter { $0.hasPrefix("publish") }.compactMap {
+                    Int($0.split(separator: " ")[2])
+                }
+                let expected = open.compactMap { Int($0.split(separator: " ")[2]) }
+                #expect(Array(again.prefix(expected.count)) == expected, "the open ones come again first, in order")
+                next += again.count - expected.count
+                open += again.dropFirst(expected.count).map { "publish t \($0) #\($0 + 1)" }
+            }
+            // Some of the open ones, in any order.
+            let answered = open.shuffled(using: &random).prefix(1 + Int(random.next() % UInt64(max(1, open.count))))
+            stage.answerAll(client, Array(answered))
+            open.removeAll { answered.contains($0) }
+        }
+        #expect(next == 3000)
+        #expect(client.received().allSatisfy { !$0.hasPrefix("publish") })
+    }
+
     @Test("clients that never acknowledge are closed with 0x97, hundreds at once, and their wills leave")
     func manySlow() {
         var stage = Stage()
@@ -191,6 +234,7 @@ struct RetainedFeedTests {
     func window(isKept: Bool) {
         var limits = BrokerLimits()
         limits.sessionQueueBytes = 40_000
+        limits.sendWindow = 100
         var stage = Stage(limits: limits)
         fill(&stage, 1000, .atLeastOnce, 300)
         let client = stage.client("c", session: isKept ? .resume : .clean)
