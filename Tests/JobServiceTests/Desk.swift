@@ -202,3 +202,9 @@ struct Desk {
             .map { "\($0.key.number):\($0.status.rawValue)" }.joined(separator: " ")
     }
 }
+
+/// Names of things.
+func fleet(_ count: Int) -> [String] { (0..<count).map { "T\(1000 + $0)" } }
+
+/// A rollout as CreateJob takes it.
+func rollout(_ members: String) -> String { #""jobExecutionsRolloutConfig":{\#(members)}"# }
