@@ -8,31 +8,13 @@ import Releases
 //  The fleet as a whole: its list as a table, and a stream of changes.
 
 extension MakerRoutes {
-    /// Milliseconds between two events to one console: it asks for its page again each time.
+    /// Time between two events to one console: it asks for its page again each time.
     private static let pace = Duration.milliseconds(250)
 
     /// `changed` events, as server-sent events: of one device, or of the whole fleet.
     func watch(_ thing: String?) -> Response {
-        let changes = hub.watch(thing)
         let data = thing.map { "{\"thing\":\(Self.quoted($0))}" } ?? "{}"
-        var response = Response(
-            status: .ok,
-            body: ResponseBody { writer in
-                try await writer.write(ByteBuffer(string: ": listening\nretry: 2000\n\n"))
-                for await change in changes {
-                    switch change {
-                    case .news:
-                        try await writer.write(ByteBuffer(string: "event: changed\ndata: \(data)\n\n"))
-                        try? await Task.sleep(for: Self.pace)
-                    case .tick: try await writer.write(ByteBuffer(string: ": still here\n\n"))
-                    }
-                }
-                try await writer.finish(nil)
-            })
-        response.headers[.contentType] = "text/event-stream"
-        response.headers[.cacheControl] = "no-cache"
-        response.headers[.accelBuffering] = "no"
-        return response
+        return .events(hub.watch(thing), pace: Self.pace) { "event: changed\ndata: \(data)\n\n" }
     }
 
     private static func quoted(_ text: String) -> String {

@@ -248,26 +248,11 @@ extension MakerRoutes {
 
     /// New lines as newline-delimited JSON, until the client goes; an empty line now and then keeps the stream open.
     private func follow(_ thing: String) -> Response {
-        let live = hub.follow(thing: thing)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var response = Response(
-            status: .ok,
-            body: ResponseBody { writer in
-                try await writer.write(ByteBuffer(string: "\n"))
-                for await signal in live {
-                    switch signal {
-                    case .news(let line):
-                        try await writer.write(ByteBuffer(bytes: try encoder.encode(Self.line(line)) + Data("\n".utf8)))
-                    case .tick: try await writer.write(ByteBuffer(string: "\n"))
-                    }
-                }
-                try await writer.finish(nil)
-            })
-        response.headers[.contentType] = "application/x-ndjson"
-        response.headers[.cacheControl] = "no-cache"
-        response.headers[.accelBuffering] = "no"
-        return response
+        return .stream(hub.follow(thing: thing), contentType: "application/x-ndjson", opening: "\n", quiet: "\n") {
+            String(decoding: try encoder.encode(Self.line($0)), as: UTF8.self) + "\n"
+        }
     }
 
     private static func line(_ line: LogLine) -> Line {

@@ -109,24 +109,7 @@ struct OwnerRoutes {
         // Listening begins before the past is read, so that nothing falls between the two.
         let live = hub.listen(to: uid)
         let (missed, newest) = try await operations.missed(uid: uid, after: lastID)
-        var response = Response(
-            status: .ok,
-            body: ResponseBody { writer in
-                try await writer.write(ByteBuffer(string: ": listening\nretry: 2000\n\n"))
-                try await writer.write(ByteBuffer(string: Self.text(missed)))
-                for await signal in live {
-                    switch signal {
-                    case .news(let event):
-                        if event.id > newest { try await writer.write(ByteBuffer(string: Self.text(event))) }
-                    case .tick: try await writer.write(ByteBuffer(string: ": still here\n\n"))
-                    }
-                }
-                try await writer.finish(nil)
-            })
-        response.headers[.contentType] = "text/event-stream"
-        response.headers[.cacheControl] = "no-cache"
-        response.headers[.accelBuffering] = "no"
-        return response
+        return .events(live, opening: Self.text(missed)) { $0.id > newest ? Self.text($0) : "" }
     }
 
     private static func text(_ event: OwnerEvent) -> String {

@@ -20,51 +20,6 @@ package struct OwnerDevice: Sendable {
         }
     }
 
-    /// The newest update.
-    package struct UpdateView: Sendable {
-        package var id: Int64
-        package var from: String?
-        package var version: String
-        package var phase: UpdatePhase
-        package var percent: Int
-        package var attempts: Int
-        package var reason: String?
-        package var created: Int64
-        package var ended: Int64?
-        package var steps: [Step]
-        package var candidate: Candidate
-
-        package init(
-            id: Int64, from: String?, version: String, phase: UpdatePhase, percent: Int, attempts: Int,
-            reason: String?, created: Int64, ended: Int64?, steps: [Step], candidate: Candidate
-        ) {
-            self.id = id
-            self.from = from
-            self.version = version
-            self.phase = phase
-            self.percent = percent
-            self.attempts = attempts
-            self.reason = reason
-            self.created = created
-            self.ended = ended
-            self.steps = steps
-            self.candidate = candidate
-        }
-    }
-
-    /// A phase that an update reached.
-    package struct Step: Sendable {
-        package var at: Int64
-        package var phase: UpdatePhase
-        package var attempt: Int
-
-        package init(at: Int64, phase: UpdatePhase, attempt: Int) {
-            self.at = at
-            self.phase = phase
-            self.attempt = attempt
-        }
-    }
-
     /// A setting of the product, with what was wished and what the device says.
     package struct SettingView: Sendable {
         package var setting: ProductSetting
@@ -89,7 +44,9 @@ package struct OwnerDevice: Sendable {
     /// What an update takes: measured on this product, else as the maker says.
     package var updateSeconds: Int?
     package var offer: Candidate?
-    package var update: UpdateView?
+    /// The newest update, and what it is to.
+    package var update: UpdateHistory?
+    package var updateTarget: Candidate?
     /// Notes of the version that runs.
     package var runningNotes: String?
     /// When the version that runs was installed, milliseconds since 1970.
@@ -98,7 +55,7 @@ package struct OwnerDevice: Sendable {
 
     package init(
         facts: DeviceFacts, standing: Standing, name: String?, picture: String, offSeconds: Int?,
-        supportUntil: String?, updateSeconds: Int?, offer: Candidate?, update: UpdateView?,
+        supportUntil: String?, updateSeconds: Int?, offer: Candidate?, update: UpdateHistory?, updateTarget: Candidate?,
         runningNotes: String?, runningSince: Int64?, settings: [SettingView]
     ) {
         self.facts = facts
@@ -110,6 +67,7 @@ package struct OwnerDevice: Sendable {
         self.updateSeconds = updateSeconds
         self.offer = offer
         self.update = update
+        self.updateTarget = updateTarget
         self.runningNotes = runningNotes
         self.runningSince = runningSince
         self.settings = settings
@@ -174,27 +132,11 @@ extension Operations {
             offSeconds: face.offSeconds, supportUntil: face.supportUntil,
             updateSeconds: try usualSeconds(facts.product, transaction) ?? face.minutes.map { $0 * 60 },
             offer: try facts.offer.map { try candidate($0.version, facts, transaction) },
-            update: try newest.map { try updateView($0, facts, transaction) },
+            update: try newest.map { try history($0, transaction) },
+            updateTarget: try facts.update.map { try candidate($0.version, facts, transaction) },
             runningNotes: try facts.running.flatMap { try notes($0, facts, transaction) },
             runningSince: try since(facts, transaction),
             settings: try settings(face.settings, facts.thing, transaction))
-    }
-
-    private static func updateView(
-        _ row: Row, _ facts: DeviceFacts, _ transaction: Transaction
-    ) throws -> OwnerDevice.UpdateView {
-        let steps = try Row.fetchAll(
-            transaction.db, sql: "SELECT * FROM update_steps WHERE update_id = ? ORDER BY number",
-            arguments: [row["id"] as Int64])
-        return OwnerDevice.UpdateView(
-            id: row["id"], from: row["from_version"], version: row["version"],
-            phase: UpdatePhase(rawValue: row["phase"]) ?? .queued, percent: row["percent"], attempts: row["attempts"],
-            reason: row["reason"], created: row["created"], ended: row["ended"],
-            steps: steps.map {
-                OwnerDevice.Step(
-                    at: $0["at"], phase: UpdatePhase(rawValue: $0["phase"]) ?? .queued, attempt: $0["attempt"])
-            },
-            candidate: try candidate(row["version"], facts, transaction))
     }
 
     private static func candidate(

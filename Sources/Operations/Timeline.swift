@@ -12,6 +12,13 @@ package struct UpdateHistory: Sendable, Codable, Equatable {
         /// Attempts that had failed by then; for a stock device, downloads begun.
         package var attempt: Int
         package var reason: String?
+
+        package init(at: Int64, phase: UpdatePhase, attempt: Int, reason: String?) {
+            self.at = at
+            self.phase = phase
+            self.attempt = attempt
+            self.reason = reason
+        }
     }
 
     package var id: Int64
@@ -27,6 +34,23 @@ package struct UpdateHistory: Sendable, Codable, Equatable {
     package var ended: Int64?
     /// Oldest first; empty for an update from before steps were kept.
     package var steps: [Step]
+
+    package init(
+        id: Int64, from: String?, version: String, state: UpdatePhase, percent: Int, attempts: Int, reason: String?,
+        created: Int64, ended: Int64?, steps: [Step]
+    ) {
+        self.id = id
+        code = SupportCode.text(id)
+        self.from = from
+        self.version = version
+        self.state = state
+        self.percent = percent
+        self.attempts = attempts
+        self.reason = reason
+        self.created = created
+        self.ended = ended
+        self.steps = steps
+    }
 }
 
 extension Operations {
@@ -41,19 +65,22 @@ extension Operations {
     static func timeline(of thing: String, _ transaction: Transaction) throws -> [UpdateHistory] {
         try Row.fetchAll(
             transaction.db, sql: "SELECT * FROM updates WHERE thing = ? ORDER BY id DESC LIMIT 20", arguments: [thing]
-        ).map { row in
-            let id: Int64 = row["id"]
-            let steps = try Row.fetchAll(
-                transaction.db, sql: "SELECT * FROM update_steps WHERE update_id = ? ORDER BY number", arguments: [id])
-            return UpdateHistory(
-                id: id, code: SupportCode.text(id), from: row["from_version"], version: row["version"],
-                state: UpdatePhase(rawValue: row["phase"]) ?? .queued, percent: row["percent"],
-                attempts: row["attempts"], reason: row["reason"], created: row["created"], ended: row["ended"],
-                steps: steps.map {
-                    UpdateHistory.Step(
-                        at: $0["at"], phase: UpdatePhase(rawValue: $0["phase"]) ?? .queued, attempt: $0["attempt"],
-                        reason: $0["reason"])
-                })
-        }
+        ).map { try history($0, transaction) }
+    }
+
+    /// The update of a row with its steps.
+    static func history(_ row: Row, _ transaction: Transaction) throws -> UpdateHistory {
+        let steps = try Row.fetchAll(
+            transaction.db, sql: "SELECT * FROM update_steps WHERE update_id = ? ORDER BY number",
+            arguments: [row["id"] as Int64])
+        return UpdateHistory(
+            id: row["id"], from: row["from_version"], version: row["version"],
+            state: UpdatePhase(rawValue: row["phase"]) ?? .queued, percent: row["percent"], attempts: row["attempts"],
+            reason: row["reason"], created: row["created"], ended: row["ended"],
+            steps: steps.map {
+                UpdateHistory.Step(
+                    at: $0["at"], phase: UpdatePhase(rawValue: $0["phase"]) ?? .queued, attempt: $0["attempt"],
+                    reason: $0["reason"])
+            })
     }
 }

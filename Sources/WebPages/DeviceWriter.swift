@@ -168,19 +168,19 @@ struct DeviceWriter {
         view.progress = DeviceView.Progress(
             version: update.version, attempt: "\(update.id).\(update.attempts)", phase: phase, percent: "\(percent)",
             word: phase == "download" ? nil : words("\(name.prefix(1).lowercased())\(name.dropFirst())Word"),
-            bytes: update.candidate.size.map(String.init), canStop: update.phase.isRevocable,
+            bytes: device.updateTarget?.size.map(String.init), canStop: update.state.isRevocable,
             arcDownload: arc(1), arcCheck: arc(2), arcRestart: arc(3), arcConfirm: arc(4),
             steps: (1...4).map { progressStep($0, place, update) })
         noteOffline(&view, then: words(phase == "queued" ? "offlineStarts" : "offlineContinues"))
     }
 
     private func progressStep(
-        _ number: Int, _ place: Int, _ update: OwnerDevice.UpdateView
+        _ number: Int, _ place: Int, _ update: UpdateHistory
     ) -> DeviceView.ProgressStep {
         let key = ["download", "check", "restart", "confirm"][number - 1]
         let name = ["stepDownload", "stepCheck", "stepRestart", "stepConfirm"][number - 1]
         var when: String?
-        if number == 1, place == 1, let size = update.candidate.size {
+        if number == 1, place == 1, let size = device.updateTarget?.size {
             when = words("amountOf", ["done": amount(size * percent / 100, of: size), "total": words.size(size)])
         } else if number > place {
             switch number {
@@ -213,7 +213,7 @@ struct DeviceWriter {
             let took = words.duration(Int((ended - update.created) / 1000))
             view.lede = words("doneLedeTook", ["version": update.version, "duration": took])
         }
-        view.done = DeviceView.Done(version: update.version, notesHtml: notes(update.candidate.notes))
+        view.done = DeviceView.Done(version: update.version, notesHtml: device.updateTarget.flatMap { notes($0.notes) })
         view.supportUntil = support
     }
 
@@ -221,7 +221,7 @@ struct DeviceWriter {
         guard let update = device.update else { return }
         view.state = "failed"
         view.headline = words(wentBack ? "failedHeadlineBack" : "failedHeadlineStill", ["version": running])
-        view.lede = words(update.phase == .timedOut ? "failedLedeTime" : "failedLede", ["version": update.version])
+        view.lede = words(update.state == .timedOut ? "failedLedeTime" : "failedLede", ["version": update.version])
         let reached: [(UpdatePhase, String, String)] = [
             (.verifying, "download", "happenedDownload"), (.restarting, "check", "happenedCheck"),
             (.confirming, "restart", "happenedRestart"),
@@ -235,7 +235,7 @@ struct DeviceWriter {
             },
             lastStep: words(wentBack ? "happenedBack" : "happenedStopped", ["version": running]),
             lastWhen: update.ended.map(times.clock), reason: Reasons.plain(update.reason, words),
-            supportCode: SupportCode.text(update.id))
+            supportCode: update.code)
         noteOffline(&view, then: words("offlineKept", ["version": update.version]))
     }
 

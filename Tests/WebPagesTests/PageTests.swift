@@ -6,27 +6,27 @@ import WebPages
 
 private func device(
     running: String? = "1.0.4", connected: Bool = true, offer: DeviceFacts.Offer? = nil,
-    update: OwnerDevice.UpdateView? = nil, notes: String = "- Brighter."
+    update: UpdateHistory? = nil, notes: String = "- Brighter."
 ) -> OwnerDevice {
     let facts = DeviceFacts(
         thing: "lamp-1", product: "lamp", hardware: "hw1", owner: "mira", running: running, isRevoked: false,
         isConnected: connected, lastSeen: 1_000_000, newest: "1.0.5", offer: offer,
         update: update.map {
             .init(
-                version: $0.version, phase: $0.phase, attempts: $0.attempts, reason: $0.reason, isDismissed: false)
+                version: $0.version, phase: $0.state, attempts: $0.attempts, reason: $0.reason, isDismissed: false)
         })
     return OwnerDevice(
         facts: facts, standing: Standing.of(facts), name: "<img src=x onerror=alert(1)>", picture: "lamp",
         offSeconds: 20, supportUntil: "2031-06", updateSeconds: 120,
         offer: offer.map { OwnerDevice.Candidate(version: $0.version, notes: notes, size: 1_100_000) }, update: update,
+        updateTarget: update.map { OwnerDevice.Candidate(version: $0.version, notes: "- Brighter.", size: 1_100_000) },
         runningNotes: notes, runningSince: nil, settings: [])
 }
 
-private func update(_ phase: UpdatePhase, percent: Int = 0, reason: String? = nil) -> OwnerDevice.UpdateView {
+private func update(_ phase: UpdatePhase, percent: Int = 0, reason: String? = nil) -> UpdateHistory {
     .init(
-        id: 7, from: "1.0.4", version: "1.0.5", phase: phase, percent: percent, attempts: 0, reason: reason,
-        created: 900_000, ended: phase.isEnd ? 960_000 : nil, steps: [],
-        candidate: OwnerDevice.Candidate(version: "1.0.5", notes: "- Brighter.", size: 1_100_000))
+        id: 7, from: "1.0.4", version: "1.0.5", state: phase, percent: percent, attempts: 0, reason: reason,
+        created: 900_000, ended: phase.isEnd ? 960_000 : nil, steps: [])
 }
 
 private func page(_ device: OwnerDevice, _ language: String = "en") -> String {
