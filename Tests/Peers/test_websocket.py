@@ -54,6 +54,52 @@ def test_messages_go_both_ways(server, tls, version):
     peer.loop_stop()
 
 
+def test_a_device_is_who_its_certificate_says(tmp_path):
+    """Without --dev: nobody without a credential gets in, a device has its own thing and nothing else, a revoked one is closed."""
+    strict = Server(tmp_path / "data").start()
+    try:
+        strict.cli("product", "add", "lamp", "--hardware", "board")
+        for thing in ("lamp-1", "lamp-2"):
+            strict.cli("device", "add", thing, "--product", "lamp", "--out", tmp_path)
+        answers, ended = [], threading.Event()
+
+        def device(name, certificate=None):
+            peer = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=name, transport="websockets",
+                               reconnect_on_failure=False)
+            peer.ws_set_options(path="/mqtt")
+            peer.tls_set(strict.ca, *([str(tmp_path / f"{certificate}.{end}") for end in ("crt", "key")] if certificate else []))
+            peer.on_connect = lambda _, __, ___, reason, ____: answers.append(reason.value)
+            peer.on_disconnect = lambda *_: ended.set()
+            peer.connect("localhost", strict.addresses["https"][1])
+            peer.loop_start()
+            return peer
+
+        nobody = device("nobody")
+        wait_until(lambda: answers, 10, "the answer to nobody")
+        assert answers.pop() != 0
+        nobody.loop_stop()
+        peer, got = device("lamp-1", "lamp-1"), []
+        wait_until(lambda: answers == [0], 10, "the answer to the device")
+        peer.on_message = lambda _, __, message: got.append(message.topic)
+        peer.subscribe("$aws/things/lamp-1/shadow/update/accepted", qos=1)
+        peer.publish("$aws/things/lamp-1/shadow/update", '{"state":{"reported":{"on":true}}}', qos=1)
+        wait_until(lambda: got, 10, "the shadow's answer")
+        assert strict.cli_json("device", "show", "lamp-1")["connected"]
+        ended.clear()
+        peer.publish("$aws/things/lamp-2/shadow/update", '{"state":{"reported":{"on":true}}}', qos=1)
+        assert ended.wait(10), "it may speak for another thing"
+        peer.loop_stop()
+        answers.clear()
+        peer = device("lamp-1", "lamp-1")
+        wait_until(lambda: answers == [0], 10, "the device again")
+        ended.clear()
+        strict.cli("device", "revoke", "lamp-1")
+        assert ended.wait(10), "a revoked device stays"
+        peer.loop_stop()
+    finally:
+        strict.stop()
+
+
 def test_a_quiet_client_is_not_closed(server):
     """Neither the patience for requests nor that for downloads ends a connection that has become MQTT."""
     stream = upgraded(server)
