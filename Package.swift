@@ -88,6 +88,7 @@ let package = Package(
         host("ShadowService", ["ByteKit", "JSONText", "ShadowDocument"]),
         host("Broker", ["ByteKit", "JSONText", "MQTTWire"]),
         host("JobService", ["ByteKit", "JSONText"]),
+        host("RequestSigning", ["ByteKit", crypto]),
         host("Accounts", []),
         host("Releases", ["ByteKit", "VersionText"]),
 
@@ -161,6 +162,7 @@ let package = Package(
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
         tests("JobService", ["ByteKit", "JSONText", "JobService"]),
+        tests("RequestSigning", ["ByteKit", "RequestSigning"]),
         tests("Broker", ["ByteKit", "MQTTWire", "Broker"]),
         tests("Accounts", ["Accounts"]),
         tests("Releases", ["Releases"]),
