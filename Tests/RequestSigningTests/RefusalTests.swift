@@ -100,7 +100,7 @@ private func refusal(_ row: Row) {
     #expect(row.vector.refusal()?.reason == row.reason)
 }
 
-@Test("[AWS-6.1-8] five minutes between the clocks are tolerated, in both directions")
+@Test("five minutes between the clocks are tolerated, in both directions [AWS-6.1-6]")
 func skew() throws {
     #expect(vector().refusal(later: 300) == nil)
     #expect(vector().refusal(later: -300) == nil)
@@ -148,7 +148,7 @@ func otherSecret() {
     }
 }
 
-@Test("[AWS-2.8-11] the data plane says Unauthorized, the others the name of what is wrong")
+@Test("2.8: the data plane says Unauthorized, the others the name of what is wrong [AWS-2.8-11]")
 func answers() throws {
     let refusal = try #require(vector(signature: String(repeating: "0", count: 64)).refusal())
     for service in ["iotdata", "iotdevicegateway", nil] {

@@ -31,7 +31,7 @@ struct Vector: CustomTestStringConvertible, Sendable {
     }
 }
 
-@Test("[AWS-6.1-4] [AWS-6.1-7] what botocore signs is accepted, and its scope told", arguments: Vector.botocore)
+@Test("what botocore signs is accepted, and its scope told [AWS-6.1-4] [AWS-6.1-7]", arguments: Vector.botocore)
 func accepted(_ vector: Vector) throws {
     let scope = try vector.verify()
     #expect(scope.accessKeyID == Vector.accessKeyID)
