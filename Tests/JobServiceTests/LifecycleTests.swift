@@ -308,3 +308,36 @@ func events() {
                 + #""status":"DELETED",\#(common)"#,
         ])
 }
+
+/// What UpdateJob may change.
+private let changes: [(before: String, after: String)] = [
+    (#""description":"a""#, #""description":"b""#),
+    (#""presignedUrlConfig":{"expiresInSec":60}"#, #""presignedUrlConfig":{"expiresInSec":90}"#),
+    (
+        #""jobExecutionsRolloutConfig":{"maximumPerMinute":9}"#,
+        #""jobExecutionsRolloutConfig":{"maximumPerMinute":8,"exponentialRate":{"baseRatePerMinute":1,"#
+            + #""incrementFactor":1.5,"rateIncreaseCriteria":{"numberOfNotifiedThings":7}}}"#
+    ),
+    (
+        #""abortConfig":{"criteriaList":[{"failureType":"ALL","action":"CANCEL","thresholdPercentage":1.00,"#
+            + #""minNumberOfExecutedThings":1}]}"#,
+        #""abortConfig":{"criteriaList":[{"failureType":"FAILED","action":"CANCEL","thresholdPercentage":2.00,"#
+            + #""minNumberOfExecutedThings":2}]}"#
+    ),
+    (#""timeoutConfig":{"inProgressTimeoutInMinutes":1}"#, #""timeoutConfig":{"inProgressTimeoutInMinutes":2}"#),
+    (
+        #""jobExecutionsRetryConfig":{"criteriaList":[{"failureType":"ALL","numberOfRetries":3}]}"#,
+        #""jobExecutionsRetryConfig":{"criteriaList":[{"failureType":"ALL","numberOfRetries":0}]}"#
+    ),
+]
+
+@Test("14: UpdateJob changes each of its members and leaves the others [AWS-14-3]", arguments: changes.indices)
+func updateEach(index: Int) {
+    var desk = Desk(at: 60, things: ["T"])
+    _ = desk.create("J", for: ["T"], changes.map(\.before).joined(separator: ","))
+    #expect(desk.iot("PATCH", "/jobs/J", "{\(changes[index].after)}") == "200")
+    let text = desk.iot("GET", "/jobs/J")
+    for (place, change) in changes.enumerated() {
+        #expect(text.contains(place == index ? change.after : change.before), "\(text)")
+    }
+}
