@@ -185,6 +185,33 @@ func deletionInProgress() throws {
     #expect(desk.jobs.isEmpty && desk.statuses() == "")
 }
 
+@Test("14: a cancelled job starts nowhere, also where its work has not come to the thing yet [AWS-14-4]")
+func startOfCancelled() throws {
+    for force in [false, true] {
+        var desk = Desk(at: 5, things: ["T"])
+        for id in ["J", "K", "L"] { _ = desk.create(id) }
+        var context = desk.context()
+        let (path, body) = (Array("/jobs/J/cancel".utf8), [UInt8]())
+        let parsed = HTTPTarget(path.span)
+        let target = try #require(parsed)
+        let request = try IoTRequest.parse(method: "PUT", target, body: body.span, seconds: 5)
+        guard case .cancelJob(_, let cancellation, _) = request else { throw NoCancellation() }
+        _ = try desk.jobs["J"]?.cancel(cancellation, force: force, by: &context)
+        _ = try desk.jobs["K"]?.delete(force: true, by: &context)
+        #expect(
+            desk.mqtt("J/update", #"{"status":"IN_PROGRESS"}"#)
+                == #"rejected {"code":"InvalidStateTransition","message":"The execution of job 'J' is CANCELED","timestamp":5,"#
+                + #""executionState":{"status":"CANCELED","versionNumber":2}}"#)
+        #expect(desk.mqtt("K/update", #"{"status":"IN_PROGRESS"}"#).hasPrefix(#"rejected {"code":"ResourceNotFound""#))
+        #expect(desk.mqtt("start-next").hasPrefix(#"accepted {"execution":{"jobId":"L","status":"IN_PROGRESS""#))
+        #expect(["J", "K", "L"].map { desk.statuses($0) } == ["1:CANCELED", "", "1:IN_PROGRESS"])
+        desk.clock()
+        #expect(desk.jobs["J"]?.progress.completedAt == 5 && desk.jobs["K"] == nil)
+    }
+}
+
+private struct NoCancellation: Error {}
+
 @Test(
     "14: AssociateTargetsWithJob needs a CONTINUOUS job that is IN_PROGRESS; new targets wait for the rollout [AWS-14-8]"
 )
