@@ -118,7 +118,7 @@ func skew() throws {
 
 @Test("a presigned URL lives as long as it says, at most a week; without that as long as any other signature")
 func lifetime() throws {
-    let presigned = try #require(Vector.botocore.first { $0.name == "MQTT over WebSocket" })
+    let presigned = try #require(Vector.all.first { $0.name == "MQTT over WebSocket" })
     #expect(presigned.refusal(later: 3600) == nil)
     #expect(presigned.refusal(later: 3601)?.message.hasPrefix("Signature expired") == true)
     #expect(presigned.refusal(later: -301)?.message.hasPrefix("Signature not yet current") == true)
