@@ -37,7 +37,7 @@ func accepted(_ vector: Vector) throws {
     #expect(scope.accessKeyID == Vector.accessKeyID)
     #expect(scope.service == vector.service)
     #expect(scope.region == "us-east-1")
-    #expect(try SignatureClaim(vector.request).scope == scope)
+    #expect(SignatureScope(claimedBy: vector.request) == scope)
 }
 
 /// Of AWS's documentation and its test suite of Signature Version 4: target, method, signature.
