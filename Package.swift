@@ -88,6 +88,7 @@ let package = Package(
         host("ShadowService", ["ByteKit", "JSONText", "ShadowDocument"]),
         host("Broker", ["ByteKit", "JSONText", "MQTTWire"]),
         host("JobService", ["ByteKit", "JSONText"]),
+        host("RequestSigning", ["ByteKit", crypto]),
         host("Accounts", []),
         host("Releases", ["ByteKit", "VersionText"]),
 
@@ -99,7 +100,7 @@ let package = Package(
             "Operations",
             [
                 grdb, crypto, cryptoExtras, protobuf, logging, "Store", "BlobStore", "Identity", "Accounts", "Releases",
-                "ShadowService", "ShadowDocument", "JSONText", "ByteKit", "ImageFormat", "Broker",
+                "ShadowService", "ShadowDocument", "JobService", "JSONText", "ByteKit", "ImageFormat", "Broker",
             ]),
         .target(name: "CWebAssets", exclude: ["assets"]),
         .systemLibrary(name: "CMark", pkgConfig: "libcmark", providers: [.apt(["libcmark-dev"])]),
@@ -120,8 +121,8 @@ let package = Package(
                 hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioWebSocket,
                 nioSSL, logging,
                 "Operations", "Store",
-                "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "ByteKit", "JSONText", "Identity",
-                "Releases", "WebPages", crypto,
+                "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "JobService", "RequestSigning", "Broker",
+                "MQTTWire", "ByteKit", "JSONText", "Identity", "Releases", "WebPages", crypto,
             ]),
 
         // Mains.

@@ -12,6 +12,9 @@ package struct BrokerLimits: Sendable {
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce
 
+    /// Requests to shadows that one connection may have open; more are refused with 429 (AWS IoT: 10).
+    package var shadowRequests = 10
+
     /// Messages of QoS 1 and 2 that may be open towards a client that takes as many.
     package var sendWindow = 1000
 

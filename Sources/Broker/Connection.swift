@@ -27,6 +27,8 @@ package final class Connection {
     /// Whether the shell closes the connection once `output` is written.
     package var isClosing = false
     var isAuthenticating = false
+    /// When the connection was opened, milliseconds since 1970.
+    let openedAt: Int64
     /// When the connection was opened or last heard of, milliseconds.
     package var heardOf: Int64
     /// For the shell: finds its handler again.
@@ -56,6 +58,8 @@ package final class Connection {
     var packetLimit = 268_435_460
     /// Answers in the order of the requests [MQTT-4.6.0-2].
     var answers: [PendingAnswer] = []
+    /// Requests to shadows that are not answered yet.
+    var openShadowRequests = 0
     /// PUBLISH packets of QoS 1 and 2 that have come on this connection and are not done (MQTT 5, 4.9).
     var openPublishes = 0
 
@@ -64,6 +68,7 @@ package final class Connection {
     package init(address: String, certificateThing: [UInt8]?, now: Int64) {
         self.address = address
         self.certificateThing = certificateThing
+        openedAt = now
         heardOf = now
         identifier = (0..<2).flatMap { _ in
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)

@@ -166,7 +166,7 @@ struct ExactlyOnceTests {
         stage.publish("$aws/things/lamp/shadow/update", "{}", qos: .exactlyOnce, id: 1, from: device)
         stage.commitAll()
         #expect(device.received() == [])
-        for case .shadowRequest(_, _, let ticket) in stage.steps { stage.core.complete(ticket, now: stage.now) }
+        for case .request(_, let ticket) in stage.steps { stage.core.complete(ticket, now: stage.now) }
         stage.settle()
         #expect(device.received() == [] && !stage.open.isEmpty)
         stage.commitAll()

@@ -191,7 +191,7 @@ struct AnswerTests {
         for id in [1, 2] as [UInt16] { stage.publish(topic, "{}", qos: .atLeastOnce, id: id, from: device) }
         stage.publish("x/things/lamp/logs", "line", qos: .atLeastOnce, id: 3, from: device)
         var tickets: [AnswerTicket] = []
-        for case .shadowRequest(_, _, let ticket) in stage.steps { tickets.append(ticket) }
+        for case .request(_, let ticket) in stage.steps { tickets.append(ticket) }
         try #require(tickets.count == 2)
         #expect(device.received() == [])
         stage.core.complete(tickets[1], now: stage.now)
@@ -208,7 +208,7 @@ struct AnswerTests {
         let device = stage.client("lamp", .v5, as: lamp)
         _ = device.received()
         stage.publish("$aws/things/lamp/shadow/update", "{}", qos: .atLeastOnce, id: 1, from: device)
-        for case .shadowRequest(_, _, let ticket) in stage.steps { stage.core.fail(ticket, now: stage.now) }
+        for case .request(_, let ticket) in stage.steps { stage.core.fail(ticket, now: stage.now) }
         #expect(device.received() == ["disconnect 131"] && device.connection.isClosing)
     }
 }
