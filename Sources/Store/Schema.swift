@@ -203,9 +203,9 @@ enum Schema {
         "CREATE INDEX devices_by_presence ON devices(connected, last_seen)",
     ]
 
-    /// AWS IoT's registry and jobs. Their times are seconds since the Unix epoch, as on the wire.
+    /// AWS IoT's registry and jobs.
     ///
-    /// A device is a thing; counts of executions are eight numbers with commas, in the order of `ExecutionStatus`.
+    /// Their times are seconds since the Unix epoch, as on the wire. A device is a thing; counts of executions are eight numbers with commas, in the order of `ExecutionStatus`.
     private static let jobs = [
         "ALTER TABLE devices ADD COLUMN thing_id TEXT",
         """
