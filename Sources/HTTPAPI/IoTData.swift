@@ -81,7 +81,7 @@ struct IoTData {
         guard ShadowID(thing: thing, name: nil) != nil else { throw AWSFault.invalid("Invalid thing name") }
         try call.admit(to: thing)
         let answer = ShadowService.listNamed(
-            names: try await operations.namedShadows(thing: thing), pageSize: try call.integer("pageSize"),
+            names: try await operations.namedShadows(thing: thing), pageSize: try call.integer("pageSize", or: nil),
             nextToken: call.query("nextToken"), timestampSeconds: UInt64(Date().timeIntervalSince1970))
         return try response(answer)
     }

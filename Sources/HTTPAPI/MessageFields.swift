@@ -49,11 +49,13 @@ struct MessageFields {
     }
 
     /// Names and values of `x-amz-mqtt5-user-properties`: base64 of a JSON array of objects with one member each.
+    ///
+    /// An SDK that is handed that array as a text sends it as a JSON text: both are taken.
     private static func pairs(_ field: String?) throws -> [(String, String)] {
         guard let field else { return [] }
         let rule = AWSFault.invalid("Invalid userProperties: base64 of a JSON array of objects with one text each")
         guard field.utf8.count <= userPropertiesLimit * 4 / 3, let data = Data(base64Encoded: field),
-            let list = try? JSONDecoder().decode([[String: String]].self, from: data)
+            let list = list(data)
         else { throw rule }
         return try list.map { object in
             guard object.count == 1, let pair = object.first, !pair.key.contains("\0"), !pair.value.contains("\0")
@@ -62,6 +64,14 @@ struct MessageFields {
             }
             return (pair.key, pair.value)
         }
+    }
+
+    private static func list(_ json: Data) -> [[String: String]]? {
+        let decoder = JSONDecoder()
+        if let text = try? decoder.decode(String.self, from: json) {
+            return try? decoder.decode([[String: String]].self, from: Data(text.utf8))
+        }
+        return try? decoder.decode([[String: String]].self, from: json)
     }
 
     /// The user properties of a stored message, as GetRetainedMessage shows them: JSON, or nil where there are none.
