@@ -162,6 +162,7 @@ let package = Package(
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
         tests("JobService", ["ByteKit", "JSONText", "JobService"]),
+        tests("RequestSigning", ["ByteKit", "RequestSigning"]),
         tests("Broker", ["ByteKit", "MQTTWire", "Broker"]),
         tests("Accounts", ["Accounts"]),
         tests("Releases", ["Releases"]),

@@ -15,7 +15,7 @@ private let everything =
     + #""schedulingConfig":{"startTime":"1970-01-01 01:00","endTime":"1970-01-01 02:00","endBehavior":"CANCEL"},"#
     + #""documentParameters":{"a":"b"},"destinationPackageVersions":["p"]"#
 
-@Test("14: DescribeJob shows what CreateJob was given")
+@Test("14: DescribeJob shows what CreateJob was given [AWS-14-2] [AWS-14-20] [AWS-1.3-3] [AWS-11.1-2]")
 func describeJob() {
     var desk = Desk(at: 60, things: ["T"])
     #expect(
@@ -42,7 +42,7 @@ func storedConfiguration() throws {
     #expect(JobConfiguration(stored: Array(#"{"timeoutConfig":{"inProgressTimeoutInMinutes":0}}"#.utf8)) == nil)
 }
 
-@Test("14: isConcurrent and the counts, while rolling out")
+@Test("14: isConcurrent and the counts, while rolling out [AWS-14-20] [AWS-14-21]")
 func processDetails() {
     var desk = Desk(at: 60, things: ["A", "B", "C"])
     _ = desk.create(for: ["A", "B", "C"], #""jobExecutionsRolloutConfig":{"maximumPerMinute":2}"#)
@@ -55,7 +55,7 @@ func processDetails() {
     #expect(desk.iot("GET", "/jobs/J").contains(#""isConcurrent":false"#))
 }
 
-@Test("14: GetJobDocument gives the document exactly as it came, placeholders untouched")
+@Test("14: GetJobDocument gives the document exactly as it came, placeholders untouched [AWS-14-7]")
 func document() {
     var desk = Desk(things: ["T"])
     let document = #"{ \"u\":\"${aws:iot:s3-presigned-url:https://b/k}\",\n \"e\": \"é\\u00e9\" }"#
@@ -64,7 +64,7 @@ func document() {
     #expect(desk.iot("GET", "/jobs/K/job-document") == "404 ResourceNotFoundException Job 'K' does not exist")
 }
 
-@Test("14: a document from a place is kept, and its place is shown")
+@Test("14: a document from a place is kept, and its place is shown [AWS-14-2] [AWS-14-17]")
 func documentSource() {
     var desk = Desk(things: ["T"])
     let source = #""documentSource":"https://b/k""#
@@ -73,7 +73,7 @@ func documentSource() {
     #expect(desk.iot("GET", "/jobs/J/job-document") == #"200 {"document":"{\"from\":\"source\"}"}"#)
 }
 
-@Test("1.2: a document is a JSON object of at most 32768 bytes; 100 targets")
+@Test("1.2: a document is a JSON object of at most 32768 bytes; 100 targets [AWS-1.2-11] [AWS-1.2-12] [AWS-14-17]")
 func largestJob() {
     var desk = Desk(things: (0..<101).map { "T\($0)" })
     func create(_ count: Int, _ targets: Int) -> String {
@@ -205,7 +205,9 @@ private func abort(_ members: String) -> String { #","abortConfig":{"criteriaLis
 
 private func retry(_ list: String) -> String { #","jobExecutionsRetryConfig":{"criteriaList":[\#(list)]}"# }
 
-@Test("1.2, 14, 15: a member that breaks its rule is named", arguments: refusals)
+@Test(
+    "1.2, 14, 15: a member that breaks its rule is named [AWS-14-18] [AWS-15.1-4] [AWS-15.2-1] [AWS-15.4-1] [AWS-1.2-14]",
+    arguments: refusals)
 func refusedJob(_ row: (body: String, path: String)) {
     var desk = Desk(things: ["T"])
     let answer = desk.iot("PUT", "/jobs/J", "{\(row.body)}")
@@ -214,7 +216,7 @@ func refusedJob(_ row: (body: String, path: String)) {
     #expect(desk.jobs.isEmpty)
 }
 
-@Test("14: other refusals of CreateJob")
+@Test("14: other refusals of CreateJob [AWS-14-1] [AWS-11.1-1] [AWS-1.1-4]")
 func otherRefusals() {
     var desk = Desk(things: ["T"])
     let needed = "400 InvalidRequestException One of document and documentSource is required"
@@ -250,7 +252,7 @@ private let badCalls = [
     #"PUT /things/T/jobs/J/cancel {"expectedVersion":"1"}"#, #"PUT /things/T/jobs/J/cancel {"statusDetails":{"a":1}}"#,
 ]
 
-@Test("14: other operations refuse what breaks a rule", arguments: badCalls)
+@Test("14: other operations refuse what breaks a rule [AWS-14-5]", arguments: badCalls)
 func badCall(call: String) {
     var desk = Desk(things: ["T"])
     _ = desk.create()
@@ -276,7 +278,7 @@ func noOperation(call: String) {
 
 // MARK: - Lists
 
-@Test("14: ListJobs filters and pages")
+@Test("14: ListJobs filters and pages [AWS-14-9]")
 func listJobs() {
     var desk = Desk(at: 3, things: ["T"])
     _ = desk.iot("POST", "/thing-groups/G")
@@ -308,7 +310,7 @@ func listJobs() {
     #expect(!desk.iot("GET", "/jobs?maxResults=3").contains("nextToken"))
 }
 
-@Test("14: executions of a job and of a thing, filtered and paged in their order")
+@Test("14: executions of a job and of a thing, filtered and paged in their order [AWS-14-10] [AWS-14-11]")
 func listExecutions() {
     var desk = Desk(at: 3, things: ["A", "B"])
     _ = desk.create(for: ["A", "B"])
@@ -338,7 +340,7 @@ func listExecutions() {
     #expect(desk.iot("GET", "/jobs/X/things") == "404 ResourceNotFoundException Job 'X' does not exist")
 }
 
-@Test("14: DescribeJobExecution works in every state and by number")
+@Test("14: DescribeJobExecution works in every state and by number [AWS-14-12] [AWS-11.2-7] [AWS-11.2-8]")
 func describeExecution() {
     var desk = Desk(at: 60, things: ["T"])
     _ = desk.create(
@@ -363,7 +365,9 @@ func describeExecution() {
             == "404 ResourceNotFoundException Execution of job 'J' for thing 'T' does not exist")
 }
 
-@Test("11.2, 14: an execution that is over has no timer; only one that ran was cancelled with force")
+@Test(
+    "11.2, 14: an execution that is over has no timer; only one that ran was cancelled with force [AWS-11.2-12] [AWS-14-12]"
+)
 func overExecutions() {
     var desk = Desk(at: 60, things: ["A", "B"])
     _ = desk.create(for: ["A", "B"], #""timeoutConfig":{"inProgressTimeoutInMinutes":2}"#)
@@ -375,7 +379,7 @@ func overExecutions() {
     #expect(desk.iot("GET", "/things/B/jobs/J").contains(#""status":"CANCELED","forceCanceled":false,"#))
 }
 
-@Test("6.3: the body of a refusal; ResourceAlreadyExistsException names the resource")
+@Test("6.3: the body of a refusal; ResourceAlreadyExistsException names the resource [AWS-6.3-2]")
 func refusalBody() {
     var desk = Desk(things: ["T"])
     _ = desk.iot("GET", "/jobs/J")

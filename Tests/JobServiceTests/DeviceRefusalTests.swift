@@ -48,7 +48,9 @@ private let rows: [(suffix: String, payload: String, code: String, message: Stri
     ("J/get", #"{"executionNumber":2}"#, "ResourceNotFound", "There is no execution of job 'J' for thing 'T'"),
 ]
 
-@Test("12.2: codes and words of rejected", arguments: rows)
+@Test(
+    "12.2: codes and words of rejected [AWS-12.2-2] [AWS-12.2-3] [AWS-12.2-4] [AWS-12.2-5] [AWS-12.2-9]",
+    arguments: rows)
 func refused(_ row: (suffix: String, payload: String, code: String, message: String)) {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()
@@ -63,7 +65,7 @@ func refused(_ row: (suffix: String, payload: String, code: String, message: Str
 }
 
 @Test(
-    "12.2: statuses that a device may not set",
+    "12.2: statuses that a device may not set [AWS-12.2-13]",
     arguments: ["QUEUED", "CANCELED", "TIMED_OUT", "REMOVED", "DELETED", "succeeded", ""])
 func serviceStatuses(status: String) {
     var desk = Desk(at: 5, things: ["T"])
@@ -75,7 +77,8 @@ func serviceStatuses(status: String) {
 }
 
 @Test(
-    "12.2, 13: an update of an execution that is over", arguments: ["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"])
+    "12.2, 13: an update of an execution that is over [AWS-12.2-8] [AWS-13-7] [AWS-12.2-1]",
+    arguments: ["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"])
 func over(status: String) {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()
@@ -91,7 +94,7 @@ func over(status: String) {
             == #"409 InvalidStateTransitionException {"message":"The execution of job 'J' is REJECTED",\#(state)}"#)
 }
 
-@Test("12.2, 13: a describe of an execution that is over")
+@Test("12.2, 13: a describe of an execution that is over [AWS-12.2-11] [AWS-13-7] [AWS-12.2-7]")
 func describeOver() {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()
@@ -105,7 +108,9 @@ func describeOver() {
             == #"410 TerminalStateException {"message":"The execution of job 'J' is FAILED"}"#)
 }
 
-@Test("12.2, 13: another version than the expected one; numbers may be written as strings")
+@Test(
+    "12.2, 13: another version than the expected one; numbers may be written as strings [AWS-12.2-10] [AWS-13-8] [AWS-12.1-9]"
+)
 func otherVersion() {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()
@@ -125,7 +130,7 @@ func otherVersion() {
             == #"accepted {"timestamp":5}"#)
 }
 
-@Test("1.2, 8: a token of 64 bytes comes back as it was spelled, a longer one does not")
+@Test("1.2, 8: a token of 64 bytes comes back as it was spelled, a longer one does not [AWS-1.2-3] [AWS-12.1-1]")
 func tokens() {
     var desk = Desk(at: 5, things: ["T"])
     for token in [String(repeating: "x", count: 64), String(repeating: "é", count: 32), #"\u00e9\""#] {
@@ -140,7 +145,7 @@ func tokens() {
             + #""timestamp":5}"#)
 }
 
-@Test("12.2: a null counts as absent")
+@Test("12.2: a null counts as absent [AWS-12.2-6]")
 func nulls() {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()
@@ -152,7 +157,7 @@ func nulls() {
     #expect(desk.mqtt("J/update", #"{"status":"IN_PROGRESS",\#(nulls)}"#) == #"accepted {"timestamp":5}"#)
 }
 
-@Test("1.2: a payload has at most 128 KB")
+@Test("1.2: a payload has at most 128 KB [AWS-1.2-7]")
 func largest() {
     var desk = Desk(at: 5, things: ["T"])
     func payload(_ count: Int) -> String { #"{"x":"\#(String(repeating: "x", count: count - 8))"}"# }
@@ -162,7 +167,7 @@ func largest() {
             == #"rejected {"code":"InvalidRequest","message":"The payload has more than 131072 bytes","timestamp":5}"#)
 }
 
-@Test("13: refusals over HTTP have AWS's exceptions and no code, token or timestamp")
+@Test("13: refusals over HTTP have AWS's exceptions and no code, token or timestamp [AWS-13-6]")
 func httpRefusals() {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()
@@ -189,7 +194,7 @@ func httpRefusals() {
     )
 }
 
-@Test("6.3, 13: every code has an exception and a status of its own service")
+@Test("6.3, 13: every code has an exception and a status of its own service [AWS-6.3-3] [AWS-6.3-4]")
 func codes() {
     let expected: [JobRefusal.Code: (String, Int)] = [
         .invalidTopic: ("InvalidRequestException", 400), .invalidJSON: ("InvalidRequestException", 400),

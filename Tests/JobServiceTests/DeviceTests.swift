@@ -23,7 +23,9 @@ private func listed(_ desk: inout Desk) -> String {
     }.joined(separator: " | ")
 }
 
-@Test("12.1: get lists what is pending, with empty arrays when nothing is")
+@Test(
+    "12.1: get lists what is pending, with empty arrays when nothing is [AWS-12.1-2] [AWS-13-1] [AWS-11.4-3] [AWS-12.1-10]"
+)
 func pending() {
     var desk = desk()
     #expect(
@@ -41,7 +43,7 @@ func pending() {
             + #""executionNumber":1,"versionNumber":1}],"timestamp":6}"#)
 }
 
-@Test("11.3: IN_PROGRESS ones come first, each by queue time")
+@Test("11.3: IN_PROGRESS ones come first, each by queue time [AWS-11.3-1] [AWS-11.3-2]")
 func order() {
     var desk = desk("A", "B", "C", "D")
     #expect(listed(&desk) == " | A B C D")
@@ -51,7 +53,9 @@ func order() {
     #expect(desk.mqtt("$next/get").contains(#""jobId":"B""#))
 }
 
-@Test("12.1: describe, with and without its document, over MQTT and HTTP")
+@Test(
+    "12.1: describe, with and without its document, over MQTT and HTTP [AWS-12.1-4] [AWS-11.4-1] [AWS-11.4-2] [AWS-18-9]"
+)
 func describe() {
     var desk = desk()
     let document = #"{ "op" : [1.50, "é", "\\u00e9"],\n"op":{} }"#
@@ -75,7 +79,7 @@ func describe() {
             == #"200 {"execution":{"jobId":"J","thingName":"T",\#(shape)}}"#)
 }
 
-@Test("12.1, 13: the next execution when there is none")
+@Test("12.1, 13: the next execution when there is none [AWS-12.1-5] [AWS-13-2]")
 func noNext() {
     var desk = desk()
     #expect(desk.mqtt("$next/get", #"{"clientToken":"c"}"#) == #"accepted {"clientToken":"c","timestamp":5}"#)
@@ -83,7 +87,9 @@ func noNext() {
     #expect(desk.http("PUT", "/things/T/jobs/$next") == "200 {}")
 }
 
-@Test("12.1: start-next starts the next one once; what runs comes back unchanged, the given details ignored")
+@Test(
+    "12.1: start-next starts the next one once; what runs comes back unchanged, the given details ignored [AWS-12.1-3] [AWS-12.1-7] [AWS-12.1-8] [AWS-11.2-8]"
+)
 func startNext() {
     var desk = desk("J", "K")
     let start = #"{"statusDetails":{"step":"a"},"stepTimeoutInMinutes":2}"#
@@ -98,7 +104,7 @@ func startNext() {
     #expect(desk.heard() == [])
 }
 
-@Test("12.1: an update answers what it is asked for")
+@Test("12.1: an update answers what it is asked for [AWS-12.1-6] [AWS-13-4] [AWS-13-5] [AWS-11.4-4]")
 func updateAnswers() {
     var desk = desk("J")
     let state = #""executionState":{"status":"IN_PROGRESS","statusDetails":{"p":"1"},"versionNumber":2}"#
@@ -114,7 +120,9 @@ func updateAnswers() {
     #expect(desk.http("POST", "/things/T/jobs/J", #"{"status":"SUCCEEDED"}"#) == "200 {}")
 }
 
-@Test("11.2: details stay where an update has none, and are replaced as a whole where it has (18)")
+@Test(
+    "11.2: details stay where an update has none, and are replaced as a whole where it has (18) [AWS-11.2-9] [AWS-18-12]"
+)
 func details() {
     var desk = desk("J")
     func update(_ more: String) -> String {
@@ -146,7 +154,8 @@ private let transitions: [(from: String, to: String, isLegal: Bool)] =
         ["IN_PROGRESS", "SUCCEEDED", "FAILED", "REJECTED"].map { (from, $0, false) }
     }
 
-@Test("11.2, 18: transitions by the device", arguments: transitions)
+@Test(
+    "11.2, 18: transitions by the device [AWS-11.2-2] [AWS-11.2-10] [AWS-11.2-11] [AWS-18-13]", arguments: transitions)
 func transition(_ row: (from: String, to: String, isLegal: Bool)) {
     var desk = desk("J")
     if !row.from.isEmpty { _ = desk.mqtt("J/update", #"{"status":"\#(row.from)"}"#) }
@@ -165,7 +174,7 @@ private struct Notified: Sendable {
     var topics: String
 }
 
-private let notified = [
+private let queued = [
     Notified(event: "queued, list was empty", steps: ["create X"], topics: "notify notify-next"),
     Notified(event: "queued behind others", steps: ["create A", "create B"], topics: "notify"),
     Notified(event: "next goes IN_PROGRESS", steps: ["create A", "create B", "A IN_PROGRESS"], topics: ""),
@@ -177,6 +186,9 @@ private let notified = [
         steps: ["create A", "create B", "A IN_PROGRESS", "B IN_PROGRESS"],
         topics: ""),
     Notified(event: "progress report", steps: ["create A", "A IN_PROGRESS", "A IN_PROGRESS"], topics: ""),
+]
+
+private let ended = [
     Notified(
         event: "terminal, was next", steps: ["create A", "create B", "A IN_PROGRESS", "A SUCCEEDED"],
         topics: "notify notify-next"),
@@ -193,8 +205,15 @@ private let notified = [
         event: "job cancelled, was next", steps: ["create A", "create B", "cancel A"], topics: "notify notify-next"),
 ]
 
-@Test("12.3: who is told of what", arguments: notified)
-private func notifications(_ row: Notified) {
+@Test(
+    "12.3: who is told of what is queued and started [AWS-12.3-5] [AWS-12.3-6] [AWS-12.3-7] [AWS-12.3-8] [AWS-12.3-9]",
+    arguments: queued)
+private func toldOfQueued(_ row: Notified) { check(row) }
+
+@Test("12.3: who is told of what ends [AWS-12.3-10] [AWS-12.3-11] [AWS-12.3-12]", arguments: ended)
+private func toldOfEnded(_ row: Notified) { check(row) }
+
+private func check(_ row: Notified) {
     var desk = desk()
     for step in row.steps {
         _ = desk.heard()
@@ -210,7 +229,7 @@ private func notifications(_ row: Notified) {
     #expect(topics.joined(separator: " ") == row.topics, "\(row.event)")
 }
 
-@Test("1.2, 12.3: notify holds at most 10 executions, IN_PROGRESS first")
+@Test("1.2, 12.3: notify holds at most 10 executions, IN_PROGRESS first [AWS-1.2-16] [AWS-12.3-3]")
 func manyPending() {
     var desk = desk()
     for index in 10..<22 {
@@ -225,7 +244,7 @@ func manyPending() {
     #expect(payload.hasPrefix(#"notify {"timestamp":5,"jobs":{"IN_PROGRESS":[{"jobId":"J21""#))
 }
 
-@Test("13: changes over HTTP are told like those over MQTT; a refusal tells nothing")
+@Test("13: changes over HTTP are told like those over MQTT; a refusal tells nothing [AWS-13-9]")
 func httpNotifications() {
     var desk = desk("J")
     #expect(desk.http("PUT", "/things/T/jobs/$next").hasPrefix("200"))

@@ -20,7 +20,7 @@ private func job(_ member: String, _ desk: inout Desk, _ id: String = "J") -> St
     return String(text[start...].prefix { $0 != "," && $0 != "}" })
 }
 
-@Test("11.1: a SNAPSHOT is COMPLETED when all executions are terminal, once")
+@Test("11.1: a SNAPSHOT is COMPLETED when all executions are terminal, once [AWS-11.1-2] [AWS-11.1-3]")
 func completion() {
     var desk = Desk(at: 9, things: ["A", "B"])
     _ = desk.create(for: ["A", "B"])
@@ -35,7 +35,7 @@ func completion() {
     #expect(job("completedAt", &desk) == "11")
 }
 
-@Test("11.1: a SNAPSHOT for nobody is over at once, a CONTINUOUS job never is")
+@Test("11.1: a SNAPSHOT for nobody is over at once, a CONTINUOUS job never is [AWS-11.1-3] [AWS-11.1-4]")
 func nobody() {
     var desk = Desk(things: ["T"])
     _ = desk.iot("POST", "/thing-groups/G")
@@ -51,7 +51,9 @@ func nobody() {
     #expect(operations(desk.heard()) == "jobExecution/succeeded")
 }
 
-@Test("11.1: a thing reached through several targets gets one execution; groups in groups are included")
+@Test(
+    "11.1: a thing reached through several targets gets one execution; groups in groups are included [AWS-11.1-5] [AWS-11.1-6]"
+)
 func targets() {
     var desk = Desk(things: ["A", "B", "C"])
     _ = desk.iot("POST", "/thing-groups/P")
@@ -66,7 +68,9 @@ func targets() {
     #expect(desk.jobs["J"]?.targets == [.thing("A"), .group("P"), .group("C")])
 }
 
-@Test("11.1, 11.2: things that join or leave the groups of a job", arguments: ["SNAPSHOT", "CONTINUOUS"])
+@Test(
+    "11.1, 11.2: things that join or leave the groups of a job [AWS-11.1-4] [AWS-11.2-4] [AWS-11.2-7]",
+    arguments: ["SNAPSHOT", "CONTINUOUS"])
 func joining(selection: String) {
     var desk = Desk(things: ["A", "B"])
     for group in ["G", "H"] {
@@ -96,7 +100,7 @@ func joining(selection: String) {
     #expect(desk.statuses(on: "A") == (isContinuous ? "1:REMOVED 2:REMOVED" : "1:QUEUED"))
 }
 
-@Test("11.2: the executions of a thing that is deleted are REMOVED")
+@Test("11.2: the executions of a thing that is deleted are REMOVED [AWS-11.2-4]")
 func deletedThing() {
     var desk = Desk(things: ["A", "B"])
     _ = desk.create(for: ["A", "B"])
@@ -109,7 +113,9 @@ func deletedThing() {
     #expect(operations(desk.heard()) == "jobExecution/removed completed")
 }
 
-@Test("14: CancelJob ends QUEUED executions, IN_PROGRESS ones only with force", arguments: [false, true])
+@Test(
+    "14: CancelJob ends QUEUED executions, IN_PROGRESS ones only with force [AWS-14-4] [AWS-14-5] [AWS-11.2-5] [AWS-14-16]",
+    arguments: [false, true])
 func cancel(force: Bool) {
     var desk = Desk(at: 4, things: ["A", "B", "C"])
     _ = desk.create(for: ["A", "B", "C"])
@@ -136,7 +142,7 @@ func cancel(force: Bool) {
     }
 }
 
-@Test("14: CancelJob stops the rollout")
+@Test("14: CancelJob stops the rollout [AWS-14-4]")
 func cancelRollout() {
     var desk = Desk(things: ["A", "B"])
     _ = desk.create(for: ["A", "B"], #""jobExecutionsRolloutConfig":{"maximumPerMinute":1}"#)
@@ -145,7 +151,7 @@ func cancelRollout() {
     #expect(["A", "B"].map { desk.statuses(on: $0) } == ["1:CANCELED", ""])
 }
 
-@Test("14: DeleteJob needs force while IN_PROGRESS; executions go too and the id becomes free")
+@Test("14: DeleteJob needs force while IN_PROGRESS; executions go too and the id becomes free [AWS-14-6] [AWS-14-16]")
 func deleteJob() {
     var desk = Desk(things: ["A", "B"])
     _ = desk.create(for: ["A", "B"])
@@ -164,7 +170,7 @@ func deleteJob() {
     #expect(desk.statuses(on: "A") == "1:QUEUED")
 }
 
-@Test("14: while a job is being deleted its id is taken and nothing can be done with it")
+@Test("14: while a job is being deleted its id is taken and nothing can be done with it [AWS-11.1-1] [AWS-11.1-2]")
 func deletionInProgress() throws {
     var desk = Desk(things: ["T"])
     _ = desk.create()
@@ -179,7 +185,9 @@ func deletionInProgress() throws {
     #expect(desk.jobs.isEmpty && desk.statuses() == "")
 }
 
-@Test("14: AssociateTargetsWithJob needs a CONTINUOUS job that is IN_PROGRESS; new targets wait for the rollout")
+@Test(
+    "14: AssociateTargetsWithJob needs a CONTINUOUS job that is IN_PROGRESS; new targets wait for the rollout [AWS-14-8]"
+)
 func associate() {
     var desk = Desk(things: ["A", "B", "C", "D"])
     let body = #"{"targets":["\#(arn)thing/A","\#(arn)thing/B","\#(arn)thing/C"],"comment":"more"}"#
@@ -201,7 +209,9 @@ func associate() {
     #expect(desk.iot("POST", "/jobs/J/targets", body).hasPrefix("400 InvalidRequestException"))
 }
 
-@Test("14: UpdateJob changes what it names of a job that runs; new timeouts apply to executions that start later")
+@Test(
+    "14: UpdateJob changes what it names of a job that runs; new timeouts apply to executions that start later [AWS-14-3]"
+)
 func updateJob() {
     var desk = Desk(at: 60, things: ["A", "B"])
     _ = desk.create(for: ["A", "B"], #""timeoutConfig":{"inProgressTimeoutInMinutes":1},"description":"old""#)
@@ -224,7 +234,9 @@ func updateJob() {
     #expect(desk.iot("PATCH", "/jobs/K", "{}") == "404 ResourceNotFoundException Job 'K' does not exist")
 }
 
-@Test("14: CancelJobExecution: QUEUED, IN_PROGRESS with force, nothing that is over")
+@Test(
+    "14: CancelJobExecution: QUEUED, IN_PROGRESS with force, nothing that is over [AWS-14-13] [AWS-14-14] [AWS-14-16] [AWS-11.2-5]"
+)
 func cancelExecution() {
     var desk = Desk(things: ["T"])
     let path = "/things/T/jobs/J/cancel"
@@ -247,7 +259,7 @@ func cancelExecution() {
     #expect(job("status", &desk) == #""COMPLETED""#)
 }
 
-@Test("14: DeleteJobExecution: IN_PROGRESS needs force")
+@Test("14: DeleteJobExecution: IN_PROGRESS needs force [AWS-14-15] [AWS-14-16]")
 func deleteExecution() {
     var desk = Desk(things: ["T"])
     _ = desk.create()
@@ -263,7 +275,7 @@ func deleteExecution() {
     #expect(desk.iot("DELETE", "/things/T/jobs/J/executionNumber/x").hasPrefix("400 InvalidRequestException"))
 }
 
-@Test("16: events of jobs and executions, byte by byte")
+@Test("16: events of jobs and executions, byte by byte [AWS-16-2] [AWS-16-3] [AWS-16-4] [AWS-1.3-2]")
 func events() {
     var desk = Desk(at: 7, things: ["T"])
     _ = desk.create("J", for: ["T"], #""description":"d""#)

@@ -51,7 +51,9 @@ private func byKey(_ desk: Desk) -> [String: JobExecution] {
     return Dictionary(uniqueKeysWithValues: all)
 }
 
-@Test("11.2: nothing leaves a terminal state, and each change adds one to the version", arguments: UInt64(0)..<50)
+@Test(
+    "11.2: nothing leaves a terminal state, and each change adds one to the version [AWS-11.2-6] [AWS-11.2-11]",
+    arguments: UInt64(0)..<50)
 func versions(seed: UInt64) {
     var random = SeededRandom(seed)
     var desk = busyDesk(&random)
@@ -72,7 +74,7 @@ func versions(seed: UInt64) {
     }
 }
 
-@Test("14: the counts of a job agree with its executions", arguments: UInt64(0)..<50)
+@Test("14: the counts of a job agree with its executions [AWS-14-20] [AWS-11.1-3]", arguments: UInt64(0)..<50)
 func counts(seed: UInt64) {
     var random = SeededRandom(seed)
     var desk = busyDesk(&random)
@@ -95,7 +97,8 @@ func counts(seed: UInt64) {
 }
 
 @Test(
-    "12.3: one who only hears notifications knows the pending list and the next execution", arguments: UInt64(0)..<50)
+    "12.3: one who only hears notifications knows the pending list and the next execution [AWS-12.3-2] [AWS-12.3-4]",
+    arguments: UInt64(0)..<50)
 func notifications(seed: UInt64) {
     var random = SeededRandom(seed)
     var desk = busyDesk(&random)
@@ -117,7 +120,9 @@ func notifications(seed: UInt64) {
     }
 }
 
-@Test("15.1: no minute, wherever it begins, sees more executions queued than the rate", arguments: UInt64(0)..<60)
+@Test(
+    "15.1: no minute, wherever it begins, sees more executions queued than the rate [AWS-15.1-1]",
+    arguments: UInt64(0)..<60)
 func rates(seed: UInt64) {
     var random = SeededRandom(seed)
     let fleet = (0..<60).map { "T\(100 + $0)" }
@@ -180,7 +185,9 @@ private func mutated(_ text: String, _ random: inout SeededRandom) -> [UInt8] {
     return bytes
 }
 
-@Test("12.2: whatever bytes arrive, the answer has a shape and a refusal changes nothing", arguments: UInt64(0)..<200)
+@Test(
+    "12.2: whatever bytes arrive, the answer has a shape and a refusal changes nothing [AWS-12.2-1]",
+    arguments: UInt64(0)..<200)
 func anyPayload(seed: UInt64) {
     var random = SeededRandom(seed)
     for _ in 0..<20 {
@@ -201,7 +208,7 @@ func anyPayload(seed: UInt64) {
     }
 }
 
-@Test("12.1: a payload cut anywhere is refused", arguments: 1..<update.utf8.count)
+@Test("12.1: a payload cut anywhere is refused [AWS-12.2-3]", arguments: 1..<update.utf8.count)
 func cut(at index: Int) {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.create()

@@ -15,7 +15,7 @@ private func plain(_ answer: String) -> String {
     }
 }
 
-@Test("10: CreateThing, again with the same and with another configuration")
+@Test("10: CreateThing, again with the same and with another configuration [AWS-10-2] [AWS-16-5] [AWS-1.3-2]")
 func createThing() {
     var desk = Desk(at: 5)
     let body = #"{"thingTypeName":"lamp","attributePayload":{"attributes":{"b":"2","a":"1","gone":""}}}"#
@@ -34,7 +34,7 @@ func createThing() {
     #expect(desk.iot("POST", "/things/T", #"{"thingTypeName":"lamp"}"#) == taken)
 }
 
-@Test("10: DescribeThing and UpdateThing")
+@Test("10: DescribeThing and UpdateThing [AWS-10-3] [AWS-10-4] [AWS-10-19]")
 func updateThing() {
     var desk = Desk(at: 5, things: ["T"])
     func update(_ body: String) -> String { desk.iot("PATCH", "/things/T", body) }
@@ -60,7 +60,7 @@ func updateThing() {
     #expect(desk.heard().map { $0.prefix { $0 != " " } } == Array(repeating: "$aws/events/thing/T/updated", count: 3))
 }
 
-@Test("10: DeleteThing succeeds for unknown things too")
+@Test("10: DeleteThing succeeds for unknown things too [AWS-10-5] [AWS-16-5]")
 func deleteThing() {
     var desk = Desk(at: 5, things: ["T"])
     #expect(desk.iot("DELETE", "/things/X?expectedVersion=9") == "200")
@@ -91,7 +91,7 @@ private let badThings: [(path: String, body: String, place: String)] = [
     ),
 ]
 
-@Test("1.1: names, attributes and their bounds", arguments: badThings)
+@Test("1.1: names, attributes and their bounds [AWS-1.1-1] [AWS-1.1-5] [AWS-1.1-6] [AWS-1.1-10]", arguments: badThings)
 func badThing(_ row: (path: String, body: String, place: String)) {
     var desk = Desk()
     let answer = desk.iot("POST", "/things/\(row.path)", row.body)
@@ -99,7 +99,7 @@ func badThing(_ row: (path: String, body: String, place: String)) {
     #expect(desk.things.isEmpty)
 }
 
-@Test("1.1: the longest names and values")
+@Test("1.1: the longest names and values [AWS-1.1-1] [AWS-1.1-6] [AWS-1.1-9]")
 func longestNames() {
     var desk = Desk()
     let attribute = #"{"attributePayload":{"attributes":{"\#(String(repeating: "#", count: 128))":"#
@@ -108,7 +108,7 @@ func longestNames() {
     #expect(desk.iot("POST", "/things/a%3Ab").contains(#""thingName":"a:b""#))
 }
 
-@Test("10: ListThings filters and pages")
+@Test("10: ListThings filters and pages [AWS-10-6]")
 func listThings() {
     var desk = Desk()
     let bodies = [
@@ -137,7 +137,8 @@ func listThings() {
 
 // MARK: - Groups
 
-@Test("10: CreateThingGroup, DescribeThingGroup, UpdateThingGroup")
+@Test(
+    "10: CreateThingGroup, DescribeThingGroup, UpdateThingGroup [AWS-10-7] [AWS-10-8] [AWS-10-9] [AWS-16-6] [AWS-16-8]")
 func groups() {
     var desk = Desk(at: 5)
     let answer = desk.iot("POST", "/thing-groups/P")
@@ -179,7 +180,9 @@ func groups() {
             == "404 ResourceNotFoundException Thing group 'X' does not exist")
 }
 
-@Test("10: DeleteThingGroup: unknown ones too, 400 while there are child groups, members stay things")
+@Test(
+    "10: DeleteThingGroup: unknown ones too, 400 while there are child groups, members stay things [AWS-10-10] [AWS-16-6] [AWS-16-8]"
+)
 func deleteGroup() {
     var desk = Desk(things: ["T"])
     _ = desk.iot("POST", "/thing-groups/P")
@@ -201,7 +204,7 @@ func deleteGroup() {
     #expect(desk.iot("DELETE", "/thing-groups/P") == "200")
 }
 
-@Test("10: depth 7, 100 direct children, a thing in at most 10 groups")
+@Test("10: depth 7, 100 direct children, a thing in at most 10 groups [AWS-10-20]")
 func groupBounds() {
     var desk = Desk(things: ["T"])
     _ = desk.iot("POST", "/thing-groups/L1")
@@ -219,7 +222,7 @@ func groupBounds() {
     }
 }
 
-@Test("10: adding and removing, by name or by ARN; repeating is harmless")
+@Test("10: adding and removing, by name or by ARN; repeating is harmless [AWS-10-1] [AWS-10-12] [AWS-10-13] [AWS-16-7]")
 func membership() {
     var desk = Desk(at: 5, things: ["T"])
     _ = desk.iot("POST", "/thing-groups/G")
@@ -245,7 +248,7 @@ func membership() {
     #expect(desk.heard() == [])
 }
 
-@Test("10: UpdateThingGroupsForThing")
+@Test("10: UpdateThingGroupsForThing [AWS-10-15] [AWS-10-16]")
 func updateMembership() {
     var desk = Desk(things: ["T"])
     for group in ["A", "B", "C"] {
@@ -262,7 +265,9 @@ func updateMembership() {
     #expect(desk.iot("GET", "/things/X/thing-groups").hasPrefix("404"))
 }
 
-@Test("10: things in a group, with and without those of child groups; groups by parent and prefix")
+@Test(
+    "10: things in a group, with and without those of child groups; groups by parent and prefix [AWS-10-11] [AWS-10-14]"
+)
 func groupLists() {
     var desk = Desk(things: ["A", "B", "C"])
     _ = desk.iot("POST", "/thing-groups/P")

@@ -4,7 +4,7 @@ import Testing
 
 private func reached(_ desk: Desk) -> Int { desk.executions.values.count { !$0.isEmpty } }
 
-@Test("15.1: the first batch goes out at once, then so many a minute")
+@Test("15.1: the first batch goes out at once, then so many a minute [AWS-15.1-1] [AWS-1.2-13] [AWS-11.2-1]")
 func constantRate() {
     var desk = Desk(at: 100, things: fleet(7))
     _ = desk.create(for: fleet(7), rollout(#""maximumPerMinute":3"#))
@@ -19,7 +19,7 @@ func constantRate() {
     #expect(desk.jobs["J"]?.deadline(at: desk.now) == nil)
 }
 
-@Test("15.1: the usual rate is 1000 a minute, in portions")
+@Test("15.1: the usual rate is 1000 a minute, in portions [AWS-1.2-13]")
 func usualRate() {
     var desk = Desk(things: fleet(1001))
     _ = desk.iot("POST", "/thing-groups/G")
@@ -45,7 +45,9 @@ private let growths: [(members: String, notified: UInt64, succeeded: UInt64, rat
     (#"1000,"5","numberOfNotifiedThings":1"#, 1, 0, 1000),
 ]
 
-@Test("15.1: an exponential rate grows each time a criterion is met again, up to the maximum", arguments: growths)
+@Test(
+    "15.1: an exponential rate grows each time a criterion is met again, up to the maximum [AWS-15.1-2] [AWS-15.1-3]",
+    arguments: growths)
 func growth(_ row: (members: String, notified: UInt64, succeeded: UInt64, rate: UInt64)) throws {
     let parts = row.members.split(separator: ",", maxSplits: 2).map(String.init)
     let factor = parts[1].replacing("\"", with: "")
@@ -56,7 +58,7 @@ func growth(_ row: (members: String, notified: UInt64, succeeded: UInt64, rate: 
     #expect(configuration.rollout?.rate(notified: row.notified, succeeded: row.succeeded) == row.rate)
 }
 
-@Test("15.1: a rollout whose rate doubles with every two things")
+@Test("15.1: a rollout whose rate doubles with every two things [AWS-15.1-2]")
 func exponentialRollout() {
     var desk = Desk(things: fleet(20))
     _ = desk.create(
@@ -72,7 +74,7 @@ func exponentialRollout() {
     #expect(counts == [2, 6, 12, 18, 20])
 }
 
-@Test("15.1: things that join the group of a continuous job are served at once, outside the rate")
+@Test("15.1: things that join the group of a continuous job are served at once, outside the rate [AWS-15.1-5]")
 func joinersAreServed() {
     var desk = Desk(things: fleet(4))
     _ = desk.iot("POST", "/thing-groups/G")
@@ -116,7 +118,9 @@ private let aborts = [
     Abort(type: "ALL", least: 2, percent: "100", ends: ["FAILED", "REJECTED"], after: 2),
 ]
 
-@Test("15.2: abort criteria are checked after each execution that ends", arguments: aborts)
+@Test(
+    "15.2: abort criteria are checked after each execution that ends [AWS-15.2-2] [AWS-15.2-3] [AWS-15.2-4] [AWS-15.2-5] [AWS-11.2-5]",
+    arguments: aborts)
 private func abort(_ row: Abort) {
     var desk = Desk(at: 3, things: fleet(10))
     _ = desk.create(
@@ -140,7 +144,7 @@ private func abort(_ row: Abort) {
     #expect(events == ["cancellation_in_progress", "canceled"])
 }
 
-@Test("15.2: a job that aborts does not try again")
+@Test("15.2: a job that aborts does not try again [AWS-15.2-2]")
 func abortBeforeRetry() {
     var desk = Desk(things: ["T"])
     _ = desk.create(
@@ -155,7 +159,9 @@ func abortBeforeRetry() {
 
 // MARK: - Timeouts
 
-@Test("15.3: the in-progress timer starts with IN_PROGRESS and nothing changes it")
+@Test(
+    "15.3: the in-progress timer starts with IN_PROGRESS and nothing changes it [AWS-15.3-1] [AWS-15.3-5] [AWS-11.2-3] [AWS-11.2-12]"
+)
 func inProgressTimer() {
     var desk = Desk(at: 10, things: ["T"])
     _ = desk.create("J", for: ["T"], #""timeoutConfig":{"inProgressTimeoutInMinutes":2}"#)
@@ -195,7 +201,7 @@ private let steps = [
     Step(rule: "removed and set again", steps: [(0, "1"), (30, "-1"), (40, "1")], end: 100),
 ]
 
-@Test("15.3: the step timer", arguments: steps)
+@Test("15.3: the step timer [AWS-15.3-2] [AWS-15.3-3] [AWS-15.3-4]", arguments: steps)
 private func stepTimer(_ row: Step) {
     var desk = Desk(at: 1000, things: ["T"])
     _ = desk.create("J", for: ["T"], #""timeoutConfig":{"inProgressTimeoutInMinutes":5}"#)
@@ -207,7 +213,7 @@ private func stepTimer(_ row: Step) {
     #expect(desk.executions["T"]?.first?.deadline == row.end.map { 1000 + $0 }, "\(row.rule)")
 }
 
-@Test("15.3: a step timer without an in-progress timer, and none at all")
+@Test("15.3: a step timer without an in-progress timer, and none at all [AWS-15.3-3]")
 func loneStepTimer() {
     var desk = Desk(at: 1000, things: ["T"])
     _ = desk.create()
@@ -230,7 +236,9 @@ private let retries: [(criteria: String, ends: String, statuses: String)] = [
     ("ALL 10", "fffffffffff", (1...11).map { "\($0):FAILED" }.joined(separator: " ")),
 ]
 
-@Test("15.4: what is tried again, and how often", arguments: retries)
+@Test(
+    "15.4: what is tried again, and how often [AWS-15.4-1] [AWS-15.4-3] [AWS-15.4-4] [AWS-1.2-15] [AWS-11.2-3]",
+    arguments: retries)
 func retry(_ row: (criteria: String, ends: String, statuses: String)) {
     var desk = Desk(things: ["T"])
     let criteria = row.criteria.split(separator: ",").map { criterion in
@@ -255,7 +263,8 @@ func retry(_ row: (criteria: String, ends: String, statuses: String)) {
     #expect((desk.jobs["J"]?.status == .inProgress) == row.statuses.hasSuffix("QUEUED"))
 }
 
-@Test("15.4: a retry goes to the end of the queue, with notifications, and counts its attempts")
+@Test(
+    "15.4: a retry goes to the end of the queue, with notifications, and counts its attempts [AWS-15.4-2] [AWS-11.2-7]")
 func retryQueue() {
     var desk = Desk(at: 2, things: ["T"])
     _ = desk.create(
@@ -282,7 +291,7 @@ func retryQueue() {
     #expect(desk.jobs["J"]?.progress.notified == 1, "things, not executions")
 }
 
-@Test("15.4: rejoining the group of a continuous job begins anew")
+@Test("15.4: rejoining the group of a continuous job begins anew [AWS-15.4-5]")
 func rejoining() {
     var desk = Desk(things: ["T"])
     _ = desk.iot("POST", "/thing-groups/G")

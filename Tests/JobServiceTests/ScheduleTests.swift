@@ -14,7 +14,7 @@ private func scheduled(_ members: String) -> Desk {
 
 private func states(_ desk: Desk) -> [String] { fleet(3).map { desk.statuses(on: $0) } }
 
-@Test("15.5: a job is SCHEDULED until its start time, and nothing is queued")
+@Test("15.5: a job is SCHEDULED until its start time, and nothing is queued [AWS-15.5-1]")
 func start() {
     var desk = scheduled(#""startTime":"2026-01-01 01:00""#)
     #expect(desk.jobs["J"]?.status == .scheduled)
@@ -46,7 +46,7 @@ private let ends: [(behavior: String, states: [String], status: JobStatus)] = [
     (#","endBehavior":"FORCE_CANCEL""#, ["1:CANCELED", "1:CANCELED", ""], .canceled),
 ]
 
-@Test("15.5: what happens at the end time", arguments: ends)
+@Test("15.5: what happens at the end time [AWS-15.5-4]", arguments: ends)
 func end(_ row: (behavior: String, states: [String], status: JobStatus)) {
     var desk = scheduled(#""endTime":"2026-01-01 00:30"\#(row.behavior)"#)
     desk.wait(seconds: 60)
@@ -112,7 +112,7 @@ private let minutes: [(text: String, seconds: UInt64?)] = [
     ("2026-01-00 00:00", nil), ("2026-1-01 000:00", nil), ("2026-01-01 00:0x", nil), ("2026/01/01 00:00", nil),
 ]
 
-@Test("15.5: minutes of the calendar in UTC", arguments: minutes)
+@Test("15.5: minutes of the calendar in UTC [AWS-15.5-2]", arguments: minutes)
 func calendar(_ row: (text: String, seconds: UInt64?)) {
     #expect(UTCMinute(row.text)?.seconds == row.seconds)
 }
@@ -139,7 +139,7 @@ private let schedules: [(members: String, refusal: String?)] = [
     ),
 ]
 
-@Test("15.5: bounds of a schedule", arguments: schedules)
+@Test("15.5: bounds of a schedule [AWS-15.5-2] [AWS-15.5-3]", arguments: schedules)
 func scheduleBounds(_ row: (members: String, refusal: String?)) {
     var desk = Desk(at: newYear, things: ["T"])
     let answer = desk.create("J", for: ["T"], #""schedulingConfig":{\#(row.members)}"#)

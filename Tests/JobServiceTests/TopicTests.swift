@@ -25,7 +25,9 @@ private let requests: [(topic: String, operation: JobOperation)] = [
     ("J/namespace-N/get", .unknown), ("/get", .unknown),
 ]
 
-@Test("12.1, 12.2: what stands behind …/jobs/ is a request or an InvalidTopic", arguments: requests)
+@Test(
+    "12.1, 12.2: what stands behind …/jobs/ is a request or an InvalidTopic [AWS-12.2-2] [AWS-12.1-1] [AWS-1.1-4]",
+    arguments: requests)
 func topics(_ row: (topic: String, operation: JobOperation)) {
     let request = parse("$aws/things/T:1/jobs/\(row.topic)")
     #expect(request?.operation == row.operation)
@@ -44,7 +46,7 @@ private let others = [
     "$aws/things/T/jobs/notify-next", "$aws/things/T/jobs/notify-namespace-N",
 ]
 
-@Test("7: other topics, and those on which the server speaks, are no requests", arguments: others)
+@Test("7: other topics, and those on which the server speaks, are no requests [AWS-7-2] [AWS-7-7]", arguments: others)
 func otherTopics(topic: String) {
     #expect(parse(topic) == nil)
 }
@@ -58,7 +60,7 @@ private let paths: [(request: String, operation: JobOperation?)] = [
     ("GET /things/T", nil), ("GET /things/T/jobs/J/x", nil), ("GET /jobs/J", nil), ("GET /", nil),
 ]
 
-@Test("13: the paths of iot-jobs-data", arguments: paths)
+@Test("13: the paths of iot-jobs-data [AWS-13-1] [AWS-13-2] [AWS-13-3] [AWS-13-4]", arguments: paths)
 func dataPlane(_ row: (request: String, operation: JobOperation?)) throws {
     let words = row.request.split(separator: " ").map(String.init)
     let target = try #require(decoded(words[1]))
@@ -68,7 +70,7 @@ func dataPlane(_ row: (request: String, operation: JobOperation?)) throws {
 }
 
 @Test(
-    "1.1, 4: a name that decodes to something else is a bad name, and not another path",
+    "1.1, 4: a name that decodes to something else is a bad name, and not another path [AWS-4-5] [AWS-4-6]",
     arguments: [
         ("GET /things/T%2Fjobs/jobs", "thingName"), ("GET /things//jobs", "thingName"),
         ("GET /things/T/jobs/", "jobId"), ("GET /things/T/jobs/a%2Fb", "jobId"), ("GET /things/T/jobs/a:b", "jobId"),

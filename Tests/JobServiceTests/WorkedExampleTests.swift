@@ -4,7 +4,9 @@ import Testing
 
 private let jobs = "$aws/things/T/jobs/"
 
-@Test("17: two jobs created, the first started and finished, the second failed")
+@Test(
+    "17: two jobs created, the first started and finished, the second failed [AWS-1.3-1] [AWS-12.3-2] [AWS-12.3-4] [AWS-12.1-1]"
+)
 func twoJobs() {
     var desk = Desk(at: 1, things: ["T"])
     _ = desk.create("J1")

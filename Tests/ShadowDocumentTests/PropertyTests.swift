@@ -26,7 +26,9 @@ struct Applied {
 
 private func number(_ value: Int) -> JSON { .number(String(value)) }
 
-@Test("a history of random updates does what the model does", arguments: UInt64(0)..<200)
+@Test(
+    "a history of random updates does what the model does [AWS-3.1-1] [AWS-3.1-2] [AWS-3.3-1] [AWS-3.4-4] [AWS-3.4-5]",
+    arguments: UInt64(0)..<200)
 func history(seed: UInt64) throws {
     var dice = SeededRandom(seed)
     var model = ModelShadow()

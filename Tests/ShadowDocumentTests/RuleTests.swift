@@ -9,7 +9,7 @@ private struct Row: CustomTestStringConvertible, Sendable {
     var testDescription: String { rule }
 }
 
-private let merges = [
+private let namedFields = [
     Row(
         rule: "only named fields change", states: [#"{"desired":{"a":1,"b":2}}"#, #"{"desired":{"b":3}}"#],
         document: #"{"desired":{"a":1,"b":3}}"#),
@@ -17,14 +17,17 @@ private let merges = [
         rule: "null removes", states: [#"{"desired":{"a":1,"b":2}}"#, #"{"desired":{"a":null,"z":null}}"#],
         document: #"{"desired":{"b":2}}"#),
     Row(
-        rule: "null removes at depth and leaves an empty object",
-        states: [#"{"desired":{"a":{"b":1}}}"#, #"{"desired":{"a":{"b":null}}}"#], document: #"{"desired":{"a":{}}}"#),
+        rule: "null removes at depth", states: [#"{"desired":{"a":{"b":1,"c":2}}}"#, #"{"desired":{"a":{"b":null}}}"#],
+        document: #"{"desired":{"a":{"c":2}}}"#),
     Row(
         rule: "null in a new object is not stored", states: [#"{"desired":{"a":{"b":null,"c":{"d":null}}}}"#],
         document: #"{"desired":{"a":{"c":{}}}}"#),
     Row(
         rule: "null in an object over a scalar is not stored",
         states: [#"{"desired":{"a":1}}"#, #"{"desired":{"a":{"b":null}}}"#], document: #"{"desired":{"a":{}}}"#),
+]
+
+private let emptyObjects = [
     Row(
         rule: "arrays are replaced whole", states: [#"{"desired":{"a":[1,2,3]}}"#, #"{"desired":{"a":[4]}}"#],
         document: #"{"desired":{"a":[4]}}"#),
@@ -36,6 +39,12 @@ private let merges = [
     Row(
         rule: "an empty object over an object changes nothing",
         states: [#"{"desired":{"a":{"b":1}}}"#, #"{"desired":{"a":{}}}"#], document: #"{"desired":{"a":{"b":1}}}"#),
+    Row(
+        rule: "null for the last key of an object leaves an empty one",
+        states: [#"{"desired":{"a":{"b":1}}}"#, #"{"desired":{"a":{"b":null}}}"#], document: #"{"desired":{"a":{}}}"#),
+]
+
+private let sections = [
     Row(
         rule: "the last key of a section takes the section along",
         states: [#"{"desired":{"a":1},"reported":{"b":1}}"#, #"{"desired":{"a":null}}"#],
@@ -52,6 +61,9 @@ private let merges = [
     Row(
         rule: "an empty state clears nothing", states: [#"{"desired":{"a":1}}"#, "{}"],
         document: #"{"desired":{"a":1}}"#),
+]
+
+private let values = [
     Row(
         rule: "types change freely",
         states: [#"{"desired":{"a":{"b":1},"c":1,"d":[1]}}"#, #"{"desired":{"a":1,"c":{"x":true},"d":"s"}}"#],
@@ -78,8 +90,20 @@ private let merges = [
         document: #"{"desired":{"b":1},"reported":{"a":1}}"#),
 ]
 
-@Test("2.3: merging", arguments: merges)
-private func merging(_ row: Row) throws {
+@Test("2.3: named fields and nulls [AWS-2.3-1] [AWS-2.3-2] [AWS-2.3-3]", arguments: namedFields)
+private func mergeNamedFields(_ row: Row) throws { try check(row) }
+
+@Test(
+    "2.3: arrays and empty objects [AWS-2.3-4] [AWS-2.3-6] [AWS-2.3-7] [AWS-2.3-8] [AWS-18-4]", arguments: emptyObjects)
+private func mergeEmptyObjects(_ row: Row) throws { try check(row) }
+
+@Test("2.3: sections [AWS-2.3-9] [AWS-2.3-10] [AWS-2.3-11] [AWS-2.3-12]", arguments: sections)
+private func mergeSections(_ row: Row) throws { try check(row) }
+
+@Test("2.3: types, spelling and names [AWS-2.3-13] [AWS-2.3-14] [AWS-2.3-15]", arguments: values)
+private func mergeValues(_ row: Row) throws { try check(row) }
+
+private func check(_ row: Row) throws {
     var stored: StoredShadow?
     for state in row.states {
         stored = try Applied(#"{"state":"# + state + "}", over: stored, at: 1).update.stored
@@ -89,13 +113,22 @@ private func merging(_ row: Row) throws {
     #expect(stored?.version == UInt64(row.states.count))
 }
 
-private let deltas: [(desired: String, reported: String?, delta: String?)] = [
+private typealias Difference = (desired: String, reported: String?, delta: String?)
+
+private let deltas: [Difference] = [
     (#"{"a":1}"#, nil, #"{"a":1}"#), (#"{"a":1}"#, #"{"b":1}"#, #"{"a":1}"#), (#"{"a":1}"#, #"{"a":1}"#, nil),
     (#"{"a":1}"#, #"{"a":1,"b":2}"#, nil), (#"{"a":1}"#, #"{"a":2}"#, #"{"a":1}"#),
+    ("{}", #"{"a":2}"#, nil), (#"{"a":"x","b":{"c":1}}"#, #"{"b":3}"#, #"{"a":"x","b":{"c":1}}"#),
+]
+
+private let nestedDeltas: [Difference] = [
     (#"{"a":{"b":1,"c":2}}"#, #"{"a":{"b":1,"c":3}}"#, #"{"a":{"c":2}}"#),
     (#"{"a":{"b":1}}"#, #"{"a":{"b":1,"c":3}}"#, nil),
     (#"{"a":{}}"#, #"{"b":1}"#, #"{"a":{}}"#), (#"{"a":{}}"#, #"{"a":{"b":1}}"#, nil),
     (#"{"a":{"b":{}}}"#, #"{"a":{}}"#, #"{"a":{"b":{}}}"#),
+]
+
+private let deltasOfValues: [Difference] = [
     (#"{"a":[1,2]}"#, #"{"a":[2,1]}"#, #"{"a":[1,2]}"#), (#"{"a":[1,2]}"#, #"{"a":[1,2]}"#, nil),
     (#"{"a":[1]}"#, #"{"a":[1,2]}"#, #"{"a":[1]}"#),
     (#"{"a":[{"x":1,"y":2}]}"#, #"{"a":[{"y":2,"x":1.0}]}"#, nil),
@@ -108,8 +141,17 @@ private let deltas: [(desired: String, reported: String?, delta: String?)] = [
     (#"{"a":"A"}"#, #"{"a":"a"}"#, #"{"a":"A"}"#),
 ]
 
-@Test("2.4: the delta", arguments: deltas)
-func delta(desired: String, reported: String?, delta: String?) throws {
+@Test("2.4: what is in the delta [AWS-2.4-1] [AWS-2.4-3] [AWS-2.4-4] [AWS-2.4-9] [AWS-3.3-5]", arguments: deltas)
+private func delta(_ row: Difference) throws { try check(row) }
+
+@Test("2.4: objects in objects [AWS-2.4-2] [AWS-2.4-5] [AWS-2.4-6] [AWS-2.4-10]", arguments: nestedDeltas)
+private func nestedDelta(_ row: Difference) throws { try check(row) }
+
+@Test("2.4: arrays and types [AWS-2.4-7] [AWS-2.4-8]", arguments: deltasOfValues)
+private func deltaOfValues(_ row: Difference) throws { try check(row) }
+
+private func check(_ row: Difference) throws {
+    let (desired, reported, delta) = row
     let other = reported.map { #","reported":"# + $0 } ?? ""
     let applied = try Applied(#"{"state":{"desired":"# + desired + other + "}}", over: nil, at: 1)
     let text = try applied.update.delta.map { payload in
@@ -135,17 +177,18 @@ private func metadata(_ states: String...) throws -> String {
     return String(match.1).replacing(/{"timestamp":([0-9]+)}/) { "\($0.1)" }
 }
 
-@Test("2.5: the time of a leaf is that of the last update that named it")
+@Test("2.5: the time of a leaf is that of the last update that named it [AWS-2.5-4] [AWS-2.5-5]")
 func times() throws {
     #expect(
         try metadata(#"{"desired":{"a":1,"b":{"c":2,"d":3}},"reported":{"a":1}}"#, #"{"desired":{"b":{"c":2}}}"#)
             == #"{"desired":{"a":10,"b":{"c":20,"d":10}},"reported":{"a":10}}"#)
+    #expect(try metadata(#"{"desired":{"a":1}}"#, #"{"desired":{"a":1}}"#) == #"{"desired":{"a":20}}"#)
     #expect(
         try metadata(#"{"desired":{"a":1,"b":2,"c":3}}"#, #"{"desired":{"b":null}}"#, #"{"desired":{"b":7}}"#)
             == #"{"desired":{"a":10,"c":10,"b":30}}"#)
 }
 
-@Test("2.5: arrays have a time for each element, empty values none")
+@Test("2.5: arrays have a time for each element, empty values none [AWS-2.5-1] [AWS-2.5-2] [AWS-2.5-3]")
 func timesOfArrays() throws {
     #expect(
         try metadata(#"{"reported":{"a":[1,[2,{"x":3}],[],{}],"e":{},"s":"q"}}"#)
@@ -158,7 +201,7 @@ func timesOfArrays() throws {
             == #"{"reported":{"a":20,"b":10}}"#)
 }
 
-@Test("2.5: metadata of a section that goes, goes along")
+@Test("2.5: metadata of a section that goes, goes along [AWS-2.5-6]")
 func timesOfSections() throws {
     #expect(
         try metadata(#"{"desired":{"a":1},"reported":{"b":1}}"#, #"{"reported":{"b":1}}"#, #"{"desired":null}"#)
@@ -167,7 +210,7 @@ func timesOfSections() throws {
     #expect(try metadata(#"{"desired":{"a":1}}"#, "null") == "{}")
 }
 
-@Test("2.5: a delta shows desired's own times")
+@Test("2.5: a delta shows desired's own times [AWS-2.5-7] [AWS-3.3-6]")
 func timesOfDelta() throws {
     let first = try Applied(
         #"{"state":{"desired":{"a":1,"b":{"c":[1,2],"d":3}},"reported":{"a":1}}}"#, over: nil, at: 10)

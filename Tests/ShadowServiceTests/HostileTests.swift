@@ -34,7 +34,7 @@ private func send(_ operation: ShadowOperation, _ bytes: [UInt8], to shell: inou
     }
 }
 
-@Test("2.8: a payload cut anywhere is refused and changes nothing", arguments: 0..<payload.utf8.count)
+@Test("2.8: a payload cut anywhere is refused and changes nothing [AWS-2.6-2]", arguments: 0..<payload.utf8.count)
 func cut(at index: Int) throws {
     var shell = try loaded()
     let before = shell.stored
@@ -46,7 +46,9 @@ func cut(at index: Int) throws {
     #expect(shell.stored?.isDeleted == true)
 }
 
-@Test("whatever arrives, the answer has a shape and a refusal changes nothing", arguments: UInt64(0)..<200)
+@Test(
+    "whatever arrives, the answer has a shape and a refusal changes nothing [AWS-2.6-2] [AWS-3.6-3]",
+    arguments: UInt64(0)..<200)
 func mutations(seed: UInt64) throws {
     var random = SeededRandom(seed)
     var shell = try loaded()
@@ -67,7 +69,7 @@ func mutations(seed: UInt64) throws {
     }
 }
 
-@Test("2.7: the reader takes 64 levels; beyond it the answer is about nesting, not about JSON")
+@Test("2.7: the reader takes 64 levels; beyond it the answer is about nesting, not about JSON [AWS-2.7-4]")
 func readerBound() throws {
     func update(_ levels: Int) -> String {
         // One level is the request itself.
@@ -83,7 +85,9 @@ func readerBound() throws {
     #expect(shell.update(#"{"x":"# + String(repeating: "[", count: 70)).messages == [refusal.dropLast() + "}"])
 }
 
-@Test("1.2: a token of 64 bytes is taken and echoed as it was spelled", arguments: ["x", "é", #"\u0041"#, #"\n"#])
+@Test(
+    "1.2: a token of 64 bytes is taken and echoed as it was spelled [AWS-1.2-3] [AWS-2.2-3]",
+    arguments: ["x", "é", #"\u0041"#, #"\n"#])
 func longestToken(unit: String) throws {
     let count = unit == "é" ? 32 : 64
     let token = String(repeating: unit, count: count)
@@ -92,7 +96,7 @@ func longestToken(unit: String) throws {
     #expect(shell.update(#"{"state":{},"clientToken":"\#(token)x"}"#).answer == "400 Invalid clientToken")
 }
 
-@Test("3.5: delete echoes a token even where the rest is no legal request")
+@Test("3.5: delete echoes a token even where the rest is no legal request [AWS-3-4]")
 func tokenOfDelete() throws {
     for rest in [
         #""state":{"desired":{"a":[null]}}"#,
@@ -105,7 +109,9 @@ func tokenOfDelete() throws {
     }
 }
 
-@Test("2.6: every round of deletion and creation counts on", arguments: UInt64(0)..<50)
+@Test(
+    "2.6: every round of deletion and creation counts on [AWS-2.6-1] [AWS-2.6-6] [AWS-2.6-7] [AWS-2.6-8] [AWS-18-2]",
+    arguments: UInt64(0)..<50)
 func rounds(seed: UInt64) throws {
     var random = SeededRandom(seed)
     var shell = try Shell()
@@ -136,7 +142,7 @@ func rounds(seed: UInt64) throws {
     }
 }
 
-@Test("4: tokens of another making are refused, and one of ours may name a shadow that is gone")
+@Test("4: tokens of another making are refused, and one of ours may name a shadow that is gone [AWS-4-9]")
 func foreignTokens() {
     func list(_ token: String) -> ShadowAnswer {
         ShadowService.listNamed(names: ["b", "c"], pageSize: nil, nextToken: token, timestampSeconds: 7)

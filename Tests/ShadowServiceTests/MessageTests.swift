@@ -4,7 +4,7 @@ import ShadowDocument
 import ShadowService
 import Testing
 
-@Test("3.1: get takes nothing, an empty object or a token")
+@Test("3.1: get takes nothing, an empty object or a token [AWS-3-2] [AWS-3.1-3] [AWS-3.1-4] [AWS-3.1-5]")
 func getPayloads() throws {
     var shell = try Shell("T", "net")
     _ = shell.update(#"{"state":{"desired":{"a":1}}}"#, at: 5)
@@ -22,7 +22,9 @@ func getPayloads() throws {
     #expect(shell.stored?.version == 1)
 }
 
-@Test("3.2: accepted echoes the sections and keys of the request, nulls included, without white space")
+@Test(
+    "3.2: accepted echoes the sections and keys of the request, nulls included, without white space [AWS-3.2-1] [AWS-2.5-8] [AWS-3.7-8]"
+)
 func accepted() throws {
     var shell = try Shell()
     _ = shell.update(#"{"state":{"desired":{"a":1,"b":{"c":2}}}}"#, at: 5)
@@ -43,7 +45,7 @@ func accepted() throws {
             + #""version":2,"timestamp":7}"#)
 }
 
-@Test("3.2: an empty state is echoed as one, creates the shadow and counts")
+@Test("3.2: an empty state is echoed as one, creates the shadow and counts [AWS-2.2-2] [AWS-2.3-12] [AWS-3.4-1]")
 func emptyState() throws {
     var shell = try Shell()
     #expect(
@@ -60,7 +62,9 @@ func emptyState() throws {
     #expect(shell.get(at: 7) == #"{"state":{},"metadata":{},"version":2,"timestamp":7}"#)
 }
 
-@Test("3.3: reporting away from desired and deleting a reported key make a delta, bringing both in line does not")
+@Test(
+    "3.3: reporting away from desired and deleting a reported key make a delta, bringing both in line does not [AWS-3.3-3]"
+)
 func deltas() throws {
     var shell = try Shell()
     func hasDelta(_ reply: Shell.Reply) -> Bool { reply.messages.first?.hasPrefix("update/delta ") == true }
@@ -72,7 +76,7 @@ func deltas() throws {
     #expect(!hasDelta(shell.update(#"{"state":{"desired":null}}"#)))
 }
 
-@Test("3.5: delete ignores its payload but for a token")
+@Test("3.5: delete ignores its payload but for a token [AWS-3-4] [AWS-3.5-1] [AWS-3.5-2]")
 func deletes() throws {
     for payload in ["", "{", "[1]", #"{"clientToken":5}"#, #"{"state":{"foo":1}}"#] {
         var shell = try Shell()
@@ -93,7 +97,7 @@ func deletes() throws {
         shell.ask(.delete, request, at: 8).answer == #"{"version":1,"timestamp":8,"clientToken":"t"}"#)
 }
 
-@Test("3.7: HTTP is announced like MQTT, but its refusals are not")
+@Test("3.7: HTTP is announced like MQTT, but its refusals are not [AWS-3.7-6] [AWS-3.7-7]")
 func http() throws {
     var (mqtt, http) = (try Shell(), try Shell())
     http.origin = .http
@@ -123,14 +127,16 @@ private let topics: [(String, String?)] = [
     ("$aws/things/T/shadow/name/" + String(repeating: "t", count: 65) + "/get", nil),
 ]
 
-@Test("1.1, 3: only the three request topics are requests", arguments: topics)
+@Test(
+    "1.1, 3: only the three request topics are requests [AWS-1.1-1] [AWS-1.1-2] [AWS-1.1-9] [AWS-1.1-10] [AWS-7-7]",
+    arguments: topics)
 func requestTopics(topic: String, expected: String?) {
     let bytes = Array(topic.utf8)
     let request = ShadowRequest.parse(topic: bytes.span)
     #expect(request.map { "\($0.id.label) \($0.operation)" } == expected)
 }
 
-@Test("3: answer topics")
+@Test("3: answer topics [AWS-3-1] [AWS-3-5]")
 func answerTopics() throws {
     let classic = try #require(ShadowID(thing: "T", name: nil))
     let named = try #require(ShadowID(thing: "T", name: "net"))
@@ -143,7 +149,7 @@ func answerTopics() throws {
     #expect(ShadowRequest.parse(topic: ShadowService.topic(for: named, .updateDocuments).span) == nil)
 }
 
-@Test("4: pages of named shadows", arguments: [1, 2, 3, 25, 100])
+@Test("4: pages of named shadows [AWS-4-7]", arguments: [1, 2, 3, 25, 100])
 func pages(size: Int) throws {
     let names = (0..<60).map { "s\($0)" }.sorted()
     var seen: [String] = []
@@ -165,7 +171,7 @@ private struct Unexpected: Error {
     var answer: ShadowAnswer
 }
 
-@Test("4: no shadows, sizes out of range, tokens that are none")
+@Test("4: no shadows, sizes out of range, tokens that are none [AWS-1.2-6] [AWS-4-9] [AWS-4-10]")
 func listEdges() {
     func list(_ size: Int?, _ token: String?) -> ShadowAnswer {
         ShadowService.listNamed(names: [], pageSize: size, nextToken: token, timestampSeconds: 7)

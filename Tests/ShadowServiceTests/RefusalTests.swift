@@ -21,7 +21,7 @@ private func nested(_ keys: Int) -> String {
     String(repeating: #"{"a":"#, count: keys) + "1" + String(repeating: "}", count: keys)
 }
 
-private let cases = [
+private let malformed = [
     Case("", "400 Invalid JSON"),
     Case("{", "400 Invalid JSON"),
     Case("[]", "400 Invalid JSON"),
@@ -30,10 +30,16 @@ private let cases = [
     Case(#"{"state":{}} x"#, "400 Invalid JSON"),
     Case(#"{"state":{"desired":{"a":[1,null]}},"clientToken":"t"}"#, "400 Invalid JSON", token: "t"),
     Case(#"{"state":{"desired":{"a":[[null]]}},"clientToken":7}"#, "400 Invalid JSON"),
+]
+
+private let tokens = [
     Case(#"{"clientToken":7}"#, "400 Invalid clientToken"),
     Case(#"{"state":5,"clientToken":null}"#, "400 Invalid clientToken"),
     Case(#"{"state":5,"clientToken":""# + String(repeating: "x", count: 65) + #""}"#, "400 Invalid clientToken"),
     Case(#"{"state":{},"clientToken":""# + String(repeating: "é", count: 33) + #""}"#, "400 Invalid clientToken"),
+]
+
+private let states = [
     Case("{}", "400 Missing required node: state"),
     Case(#"{"clientToken":"t","version":"x"}"#, "400 Missing required node: state", token: "t"),
     Case(#"{"state":5,"clientToken":""}"#, "400 State node must be an object", token: ""),
@@ -47,12 +53,18 @@ private let cases = [
     Case(#"{"state":{"reported":1,"desired":"x"}}"#, "400 Desired node must be an object"),
     Case(#"{"state":{"reported":1}}"#, "400 Reported node must be an object"),
     Case(#"{"state":{"reported":1},"version":"x"}"#, "400 Reported node must be an object"),
+]
+
+private let deep = [
     Case(#"{"state":{"desired":"# + nested(9) + "}}", nesting),
     Case(#"{"state":{"reported":"# + nested(9) + #"},"version":-1,"clientToken":"t"}"#, nesting, token: "t"),
     Case(#"{"state":{"desired":{"a":[[{"b":"# + nested(7) + "}]]}}}", nesting),
     Case(#"{"clientToken":"t","x":"# + nested(70) + #","state":{}}"#, nesting, token: "t"),
     Case(#"{"x":"# + nested(300) + #","clientToken":"t"}"#, nesting, token: "t"),
     Case(String(repeating: "[", count: 5000), nesting),
+]
+
+private let versionMembers = [
     Case(#"{"state":{},"version":"1"}"#, "400 Invalid version"),
     Case(#"{"state":{},"version":-1}"#, "400 Invalid version"),
     Case(#"{"state":{},"version":1.5}"#, "400 Invalid version"),
@@ -61,8 +73,25 @@ private let cases = [
     Case(#"{"state":{},"version":99999999999999999999999}"#, "409 Version conflict"),
 ]
 
-@Test("2.8: the first broken rule answers, with the token where it can be read", arguments: cases)
-private func refusal(_ row: Case) throws {
+@Test(
+    "2.8: what is no JSON object, and null in an array [AWS-2.8-3] [AWS-2.3-5] [AWS-18-6] [AWS-18-8] [AWS-3.6-1]",
+    arguments: malformed)
+private func refusesBroken(_ row: Case) throws { try refuses(row) }
+
+@Test("2.8: client tokens [AWS-2.8-4] [AWS-1.2-3]", arguments: tokens)
+private func refusesTokens(_ row: Case) throws { try refuses(row) }
+
+@Test(
+    "2.8: state and its sections [AWS-2.8-5] [AWS-2.8-6] [AWS-2.8-7] [AWS-2.8-8] [AWS-2.2-1]", arguments: states)
+private func refusesStates(_ row: Case) throws { try refuses(row) }
+
+@Test("2.7, 2.8: levels [AWS-2.8-9] [AWS-2.7-3] [AWS-2.7-4] [AWS-1.2-2] [AWS-18-1]", arguments: deep)
+private func refusesDeep(_ row: Case) throws { try refuses(row) }
+
+@Test("2.8: versions [AWS-2.8-10] [AWS-2.2-4] [AWS-3.6-2]", arguments: versionMembers)
+private func refusesVersions(_ row: Case) throws { try refuses(row) }
+
+private func refuses(_ row: Case) throws {
     var shell = try Shell()
     let reply = shell.update(row.payload)
     #expect(reply.answer == row.answer)
@@ -77,7 +106,7 @@ private func refusal(_ row: Case) throws {
     #expect(shell.stored == nil)
 }
 
-@Test("2.8: what is not UTF-8 is 415, whatever else is wrong with it")
+@Test("2.8: what is not UTF-8 is 415, whatever else is wrong with it [AWS-2.8-2]")
 func encoding() throws {
     let head = Array(#"{"state":{"desired":{"a":""#.utf8)
     let tails: [[UInt8]] = [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82]]
@@ -94,7 +123,9 @@ func encoding() throws {
     #expect(shell.ask(.get, bytes: [0xFF], at: 1).answer.hasPrefix("415 "))
 }
 
-@Test("2.7: 8192 bytes of both sections fit, one more does not, and the shadow stays as it was")
+@Test(
+    "2.7: 8192 bytes of both sections fit, one more does not, and the shadow stays as it was [AWS-1.2-1] [AWS-2.7-1] [AWS-2.7-2] [AWS-2.8-15]"
+)
 func size() throws {
     // Sections {"a":"…"} and {"b":1} are 8 + n and 7 bytes.
     func update(_ count: Int) -> String {
@@ -112,7 +143,7 @@ func size() throws {
     #expect(shell.update(#"{"state":{"reported":{"b":11}}}"#).answer.contains(#""version":3"#))
 }
 
-@Test("2.7: eight keys on a path fit")
+@Test("2.7: eight keys on a path fit [AWS-2.7-3]")
 func depth() throws {
     var shell = try Shell()
     let update = #"{"state":{"desired":"# + nested(8) + #"},"metadata":"# + nested(40) + "}"
@@ -121,7 +152,7 @@ func depth() throws {
     #expect(shell.update(arrays + "}}}").answer.contains(#""version":2"#))
 }
 
-@Test("2.2: other top-level members are ignored, nulls in them too")
+@Test("2.2: other top-level members are ignored, nulls in them too [AWS-2.2-5]")
 func strangers() throws {
     var shell = try Shell()
     let update = #"{"metadata":[null,{"a":1}],"timestamp":"x","state":{"desired":{"a":1}},"foo":null}"#
@@ -130,7 +161,7 @@ func strangers() throws {
             == #"{"state":{"desired":{"a":1}},"metadata":{"desired":{"a":{"timestamp":9}}},"version":1,"timestamp":9}"#)
 }
 
-@Test("2.6: without version no check, with it exactly the current one")
+@Test("2.6: without version no check, with it exactly the current one [AWS-2.2-4] [AWS-2.6-3] [AWS-2.6-4] [AWS-2.6-5]")
 func versions() throws {
     var shell = try Shell()
     #expect(shell.update(#"{"state":{},"version":0}"#).answer.contains(#""version":1"#))
@@ -145,7 +176,9 @@ func versions() throws {
     #expect(shell.update(#"{"state":{},"version":0}"#).answer.contains(#""version":5"#))
 }
 
-@Test("a version that cannot grow and a document that cannot be read are failures of the service, not an empty shadow")
+@Test(
+    "a version that cannot grow and a document that cannot be read are failures of the service, not an empty shadow [AWS-2.8-17]"
+)
 func broken() throws {
     var shell = try Shell()
     shell.stored = StoredShadow(document: Array("{}".utf8), metadata: Array("[]".utf8), version: .max, isDeleted: false)

@@ -2,7 +2,7 @@
 import ShadowService
 import Testing
 
-@Test("17: the first update by the device")
+@Test("17: the first update by the device [AWS-3-3] [AWS-3.2-3] [AWS-3.4-2] [AWS-3.4-3]")
 func firstUpdate() throws {
     var shell = try Shell()
     let reply = shell.update(#"{"state":{"reported":{"Color":"green"}},"clientToken":"t1"}"#, at: 100)
@@ -27,7 +27,9 @@ private func wantingRed() throws -> (shell: Shell, reply: Shell.Reply) {
     return (shell, reply)
 }
 
-@Test("17: the application wants red, and the delta comes before accepted and documents")
+@Test(
+    "17: the application wants red, and the delta comes before accepted and documents [AWS-3.3-4] [AWS-3.3-7] [AWS-3.7-4]"
+)
 func wantsRed() throws {
     #expect(
         try wantingRed().reply.messages == [
@@ -43,7 +45,7 @@ func wantsRed() throws {
         ])
 }
 
-@Test("17: get")
+@Test("17: get [AWS-18-5] [AWS-1.3-1]")
 func getsAll() throws {
     var shell = try wantingRed().shell
     let reply = shell.ask(.get, #"{"clientToken":"t3"}"#, at: 250)
@@ -55,7 +57,7 @@ func getsAll() throws {
     #expect(reply.answer == document)
 }
 
-@Test("17: an unrelated report repeats the delta")
+@Test("17: an unrelated report repeats the delta [AWS-3.3-2]")
 func unrelatedReport() throws {
     var shell = try wantingRed().shell
     let reply = shell.update(#"{"state":{"reported":{"temp":20}}}"#, at: 300)
@@ -68,7 +70,9 @@ func unrelatedReport() throws {
         ])
 }
 
-@Test("17: back in sync, a stale writer, clear, delete, come back")
+@Test(
+    "17: back in sync, a stale writer, clear, delete, come back [AWS-2.8-14] [AWS-3.2-2] [AWS-2.5-9] [AWS-2.3-11] [AWS-18-3]"
+)
 func restOfTheStory() throws {
     var shell = try wantingRed().shell
     _ = shell.update(#"{"state":{"reported":{"temp":20}}}"#, at: 300)
