@@ -1,8 +1,10 @@
 # The commands of this repository. `make demo` shows everything, `make test` proves it, `make run` serves.
 BUILD := swift build -c release
 BIN := .build/release
+# What the last runs of `unit` and `peers` found, for `conformance`.
+RESULTS := .build/conformance
 
-.PHONY: deps build demo bench run test unit peers lint format proto device clean
+.PHONY: deps build demo bench run test unit peers conformance check-conformance lint format proto device clean
 
 deps:            ## Install what building and testing need (Debian packages, Python packages in .venv).
 	scripts/install-deps
@@ -23,10 +25,18 @@ test: deps unit peers
 
 unit:
 	$(BUILD) --build-tests
-	swift test -c release --skip-build --disable-testable-imports
+	mkdir -p $(RESULTS)
+	swift test -c release --skip-build --disable-testable-imports \
+		--event-stream-output-path $(RESULTS)/unit.jsonl --event-stream-version 0
 
 peers:           ## Black-box tests with boto3, paho, mosquitto and raw sockets against the real binaries.
-	APUS_BIN=$(CURDIR)/$(BIN)/apus .venv/bin/python -m pytest -q Tests/Peers
+	APUS_BIN=$(CURDIR)/$(BIN)/apus .venv/bin/python -m pytest -q Tests/Peers --junitxml=$(RESULTS)/peers.xml
+
+conformance:     ## Rewrite docs/*-conformance.md from the results of the last `make unit peers`.
+	scripts/conformance
+
+check-conformance: ## Fail where a rule has no proof, or a page is not what those results give.
+	scripts/conformance --check
 
 lint:
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift

@@ -130,10 +130,13 @@ extension BrokerCore {
         step(.refused(connection, reason: why))
         connection.will = nil
         let version = connection.version
-        let packet = Reply.explained(text, to: connection, isLast: true) {
-            Reply.refused(reason, version: version, $0)
+        // Where no return code fits, a client of 3.1.1 is closed without one [MQTT-3.2.2-6 of 3.1.1].
+        if version == .v5 || reason.connectReturnCode != nil {
+            let packet = Reply.explained(text, to: connection, isLast: true) {
+                Reply.refused(reason, version: version, $0)
+            }
+            send(packet, to: connection)
         }
-        send(packet, to: connection)
         finish(connection, .clientError, will: .drop)
     }
 
@@ -147,7 +150,8 @@ extension BrokerCore {
             session.expirySeconds = min(seconds, Self.longestExpiry)
             recordSession(session)
         }
-        finish(connection, .clientInitiated, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
+        // Whoever leaves with a reason leaves a will: only 0x00 deletes it [MQTT-3.1.2-8, MQTT-3.14.4-3].
+        finish(connection, .clientInitiated, will: disconnect.reason == .success ? .drop : .send)
     }
 }
 

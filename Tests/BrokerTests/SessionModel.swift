@@ -107,7 +107,7 @@ struct ClientMemory {
             if taken.insert(message.packetID).inserted {
                 arrivals.append(arrival)
             } else if !message.isDuplicate {
-                breaches.append("identifier \(message.packetID) is in use [MQTT-2.2.1-4]")
+                breaches.append("identifier \(message.packetID) is in use [MQTT5-2.2.1-4]")
             }
             return [0x50, 2] + id
         }

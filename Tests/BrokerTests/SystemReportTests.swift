@@ -47,7 +47,7 @@ struct SystemReportTests {
         #expect((second["bytes/sent"].flatMap { Int($0) } ?? 0) > (first["bytes/sent"].flatMap { Int($0) } ?? 0))
     }
 
-    @Test("only what somebody listens to is said; # alone is no listener [MQTT-4.7.2-1]")
+    @Test("only what somebody listens to is said; # alone is no listener [MQTT3-4.7.2-1]")
     func unheard() {
         var stage = Stage()
         let listener = stage.client("l")
