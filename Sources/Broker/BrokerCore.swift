@@ -95,6 +95,7 @@ package struct BrokerCore: ~Copyable {
     /// The peer broke the rules of the wire before a packet could be cut out.
     package mutating func protocolFault(_ connection: Connection, _ fault: MQTTFault) {
         counters.protocolFaults += 1
+        step(.refused(connection, reason: "\(fault.explanation)"))
         if connection.stage == .opened, fault.reasonCode == .unsupportedProtocolVersion {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
         }
