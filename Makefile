@@ -4,7 +4,7 @@ BIN := .build/release
 # What the last runs of `unit` and `peers` found, for `conformance`.
 RESULTS := .build/conformance
 
-.PHONY: deps build demo bench run test unit peers conformance check-conformance lint format proto device clean
+.PHONY: deps build demo bench bench-scale run test unit peers conformance check-conformance lint format proto device clean
 
 deps:            ## Install what building and testing need (Debian packages, Python packages in .venv).
 	scripts/install-deps
@@ -15,8 +15,11 @@ build: deps
 demo: build      ## The whole flow on this machine; DEMO_FLAGS=--once ends after the update.
 	$(BIN)/apus demo $(DEMO_FLAGS)
 
-bench: build     ## Apus beside mosquitto: messages a second, and what each costs the broker.
+bench: build     ## Apus beside mosquitto: rates, latencies, memory, and what each costs the broker.
 	scripts/bench $(CURDIR)/$(BIN)
+
+bench-scale: build  ## What shadow updates cost with up to a million shadows stored; minutes.
+	scripts/bench-shadows-scale $(CURDIR)/$(BIN)
 
 run: build       ## Serve with the data in ./apus-data.
 	$(BIN)/apus serve $(SERVE_FLAGS)

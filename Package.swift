@@ -152,7 +152,7 @@ let package = Package(
         program("demo-lamp", []),
 
         // Load for measurements.
-        program("apus-bench", [argumentParser, nioCore, nioPosix, "ByteKit", "MQTTWire"]),
+        program("apus-bench", [argumentParser, nioCore, nioPosix, nioSSL, "MQTTWire"]),
 
         // Tests.
         host("ApusTestKit", []),

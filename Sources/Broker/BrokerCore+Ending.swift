@@ -71,6 +71,8 @@ extension BrokerCore {
 
     mutating func endCondemned() {
         while let (connection, reason) = condemned.popLast() {
+            counters.slowClosed += 1
+            step(.refused(connection, reason: "too much waits for the client, which does not read or acknowledge it"))
             end(connection, reason: reason, will: .send)
         }
     }

@@ -95,6 +95,7 @@ package struct BrokerCore: ~Copyable {
     /// The peer broke the rules of the wire before a packet could be cut out.
     package mutating func protocolFault(_ connection: Connection, _ fault: MQTTFault) {
         counters.protocolFaults += 1
+        step(.refused(connection, reason: "\(fault.explanation)"))
         // Also MQTT 5 allows the old form; who speaks another protocol is told nothing [MQTT-3.1.2-2 of 3.1.1].
         if connection.stage == .opened, case .unsupportedVersion = fault {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)

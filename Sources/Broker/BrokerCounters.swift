@@ -10,4 +10,6 @@ package struct BrokerCounters: Sendable {
     package var dropped = 0
     package var protocolFaults = 0
     package var refused = 0
+    /// Connections that were closed because their clients let too much wait.
+    package var slowClosed = 0
 }

@@ -18,6 +18,8 @@ enum Metrics {
                 "# TYPE apus_mqtt_published_total counter", "apus_mqtt_published_total \(counters.published)",
                 "# TYPE apus_mqtt_dropped_total counter", "apus_mqtt_dropped_total \(counters.dropped)",
                 "# TYPE apus_mqtt_refused_total counter", "apus_mqtt_refused_total \(counters.refused)",
+                "# TYPE apus_mqtt_slow_closed_total counter",
+                "apus_mqtt_slow_closed_total \(counters.slowClosed)",
                 "# TYPE apus_mqtt_protocol_faults_total counter",
                 "apus_mqtt_protocol_faults_total \(counters.protocolFaults)",
             ]

@@ -55,6 +55,19 @@ struct RefusalTests {
         #expect(client.received() == [] && !client.connection.isConnected, "an answer that comes too late")
     }
 
+    @Test("a fault of the protocol is logged in words, also before there is anybody to tell")
+    func faultsAreLogged() {
+        var stage = Stage()
+        let client = Client(.v5, now: stage.now)
+        stage.core.opened(client.connection, now: stage.now)
+        stage.core.protocolFault(client.connection, .packetTooLarge)
+        let reasons = stage.core.takeSteps().compactMap { step in
+            if case .refused(_, let reason) = step { reason } else { nil }
+        }
+        #expect(reasons == ["the packet is too large"])
+        #expect(client.connection.output == [] && client.connection.isClosing)
+    }
+
     @Test("nothing but CONNECT is taken before the client is known [MQTT3-3.1.0-1]")
     func tooEarly() {
         var stage = Stage()
