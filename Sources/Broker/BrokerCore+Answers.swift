@@ -38,8 +38,6 @@ extension BrokerCore {
     /// What was asked for could not be done for reasons of the server: the client must not believe it was.
     package mutating func fail(_ answer: AnswerTicket, now: Int64) {
         self.now = now
-        // The client will send it again, and then it has to count as new.
-        if answer.receives != 0 { answer.connection.session?.received.remove(answer.receives) }
         end(answer.connection, reason: .implementationSpecificError, will: .send)
     }
 }

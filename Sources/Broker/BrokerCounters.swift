@@ -10,4 +10,6 @@ package struct BrokerCounters: Sendable {
     package var dropped = 0
     package var protocolFaults = 0
     package var refused = 0
+    /// Commits that failed; after each of them the broker went back to what was on disk.
+    package var failedCommits = 0
 }

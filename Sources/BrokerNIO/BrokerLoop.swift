@@ -28,6 +28,7 @@ final class BrokerLoop: @unchecked Sendable {
         case answered(UInt64, Completion)
         case committed(UInt64, Completion)
         case disconnect(thing: [UInt8])
+        case restored(RestoredState?)
     }
 
     init(loop: any EventLoop, core: consuming BrokerCore, hooks: BrokerHooks, logger: Logger) {
@@ -83,6 +84,8 @@ final class BrokerLoop: @unchecked Sendable {
             completion == .done ? core.committed(ticket, now: now) : core.commitFailed(ticket, now: now)
         case .disconnect(let thing):
             core.disconnect(thing: thing, now: now)
+        case .restored(let state):
+            if let state { core.restore(state, now: now) } else { restore() }
         }
     }
 
@@ -150,6 +153,16 @@ final class BrokerLoop: @unchecked Sendable {
             note(event)
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
+        case .restore:
+            logger.error("a commit of the MQTT broker failed: clients are let in again when what is stored could be read")
+            restore()
+        }
+    }
+
+    /// Reads what is stored; with some rest for a disk that is full or sick.
+    private func restore() {
+        loop.scheduleTask(in: .seconds(2)) {
+            self.hooks.restore { self.post(CollectionOfOne(.restored($0))) }
         }
     }
 }
