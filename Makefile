@@ -2,7 +2,7 @@
 BUILD := swift build -c release
 BIN := .build/release
 
-.PHONY: deps build demo bench run test unit peers lint format proto device clean
+.PHONY: deps build demo bench run test unit peers fuzz lint format proto device clean
 
 deps:            ## Install what building and testing need (Debian packages, Python packages in .venv).
 	scripts/install-deps
@@ -19,7 +19,7 @@ bench: build     ## Apus beside mosquitto: messages a second, and what each cost
 run: build       ## Serve with the data in ./apus-data.
 	$(BIN)/apus serve $(SERVE_FLAGS)
 
-test: deps unit peers
+test: deps unit peers fuzz
 
 unit:
 	$(BUILD) --build-tests
@@ -28,11 +28,14 @@ unit:
 peers:           ## Black-box tests with boto3, paho, mosquitto and raw sockets against the real binaries.
 	APUS_BIN=$(CURDIR)/$(BIN)/apus .venv/bin/python -m pytest -q Tests/Peers
 
+fuzz:            ## The MQTT codec and broker sessions under libFuzzer, 20 s each; FUZZ_SECONDS=3600 for long.
+	scripts/fuzz
+
 lint:
-	swift format lint --strict --recursive --parallel Sources Tests Package.swift
+	swift format lint --strict --recursive --parallel Sources Tests Fuzz Package.swift
 
 format:
-	swift format --in-place --recursive --parallel Sources Tests Package.swift
+	swift format --in-place --recursive --parallel Sources Tests Fuzz Package.swift
 
 device:          ## Build the modules of the device dialect for riscv32.
 	scripts/build-device-modules

@@ -133,6 +133,8 @@ extension PacketDecoder {
     /// AUTH (clause 3.15): empty, or reason code and properties with the method.
     mutating func auth() throws(MQTTFault) -> Auth {
         guard reader.remaining > 0 else {
+            // Nothing means success, which only a server tells [MQTT-3.15.2-1].
+            guard sender != .client else { throw .invalidReasonCode(ReasonCode.success.rawValue) }
             return Auth(reason: .success, properties: ByteRange(start: reader.offset, count: 0))
         }
         let reason = try reasonCode()
