@@ -4,7 +4,7 @@ BIN := .build/release
 # What the last runs of `unit` and `peers` found, for `conformance`.
 RESULTS := .build/conformance
 
-.PHONY: deps build demo bench bench-scale run test unit peers conformance check-conformance lint format proto device clean
+.PHONY: deps build demo bench bench-scale run test unit peers conformance check-conformance fuzz lint format proto device clean
 
 deps:            ## Install what building and testing need (Debian packages, Python packages in .venv).
 	scripts/install-deps
@@ -24,7 +24,7 @@ bench-scale: build  ## What shadow updates cost with up to a million shadows sto
 run: build       ## Serve with the data in ./apus-data.
 	$(BIN)/apus serve $(SERVE_FLAGS)
 
-test: deps unit peers
+test: deps unit peers fuzz check-conformance
 
 unit:
 	$(BUILD) --build-tests
@@ -41,11 +41,14 @@ conformance:     ## Rewrite docs/*-conformance.md from the results of the last `
 check-conformance: ## Fail where a rule has no proof, or a page is not what those results give.
 	scripts/conformance --check
 
+fuzz:            ## The MQTT codec and broker sessions under libFuzzer, 20 s each; FUZZ_SECONDS=3600 for long.
+	scripts/fuzz
+
 lint:
-	swift format lint --strict --recursive --parallel Sources Tests Package.swift
+	swift format lint --strict --recursive --parallel Sources Tests Fuzz Package.swift
 
 format:
-	swift format --in-place --recursive --parallel Sources Tests Package.swift
+	swift format --in-place --recursive --parallel Sources Tests Fuzz Package.swift
 
 device:          ## Build the modules of the device dialect for riscv32.
 	scripts/build-device-modules

@@ -52,8 +52,6 @@ extension BrokerCore {
     package mutating func fail(_ answer: AnswerTicket, now: Int64) {
         self.now = now
         if answer.isShadowRequest { answer.connection.openShadowRequests -= 1 }
-        // The client will send it again, and then it has to count as new.
-        if answer.receives != 0 { answer.connection.session?.received.remove(answer.receives) }
         end(answer.connection, reason: .implementationSpecificError, will: .send)
     }
 }

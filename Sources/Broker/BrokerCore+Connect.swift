@@ -34,6 +34,10 @@ extension BrokerCore {
             return refuse(connection, .clientIdentifierNotValid, "a client without identifier asked for a kept session")
         }
         takeLimits(connect, frame, connection)
+        if isForgetful {
+            let why: StaticString = "the server cannot read or write its disk"
+            return refuse(connection, .serverUnavailable, "\(why)", telling: why)
+        }
         if connect.version == .v5, connect.properties.range(.authenticationMethod, in: frame) != nil {
             let why: StaticString = "enhanced authentication is not offered"
             return refuse(connection, .badAuthenticationMethod, "\(why)", telling: why)

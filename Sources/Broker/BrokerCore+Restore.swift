@@ -1,9 +1,10 @@
 import MQTTWire
 
 extension BrokerCore {
-    /// Takes up what an earlier run left; clients come back when they like.
+    /// Takes up what an earlier run left, or what is on disk after a failed commit; clients come back when they like.
     package mutating func restore(_ state: RestoredState, now: Int64) {
         self.now = now
+        remember()
         for stored in state.retained {
             guard let qos = QoS(rawValue: stored.qos) else { continue }
             let message = Message(

@@ -12,4 +12,6 @@ package struct BrokerCounters: Sendable {
     package var refused = 0
     /// Connections that were closed because their clients let too much wait.
     package var slowClosed = 0
+    /// Commits that failed; after each of them the broker went back to what was on disk.
+    package var failedCommits = 0
 }

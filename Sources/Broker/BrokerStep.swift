@@ -10,6 +10,8 @@ package enum BrokerStep {
     case lifecycle(LifecycleEvent)
     /// A client was refused: to be logged with what to do about it.
     case refused(Connection, reason: String)
+    /// A commit failed: read what is on disk and hand it to `restore`, again and again until that can be read.
+    case restore
 }
 
 /// A message to a request topic, which the server answers.

@@ -41,18 +41,22 @@ package struct BrokerHooks: Sendable {
         @Sendable (_ thing: [UInt8], _ isConnected: Bool, _ address: String, _ reason: String?) -> Void
     /// Stores changes of sessions, queues and retained messages.
     package var commit: @Sendable ([DurableChange], _ answer: @escaping @Sendable (Completion) -> Void) -> Void
+    /// Reads what is stored, after a commit failed; nil where it cannot be read.
+    package var restore: @Sendable (_ answer: @escaping @Sendable (RestoredState?) -> Void) -> Void
 
     package init(
         authenticate: @escaping @Sendable (Credentials, _ answer: @escaping @Sendable (Verdict) -> Void) -> Void,
         request: @escaping @Sendable (ServiceRequest, @escaping @Sendable (RequestOutcome) -> Void) -> Void,
         deviceLog: @escaping @Sendable ([UInt8], [UInt8]) -> Void,
         presence: @escaping @Sendable ([UInt8], Bool, String, String?) -> Void,
-        commit: @escaping @Sendable ([DurableChange], @escaping @Sendable (Completion) -> Void) -> Void
+        commit: @escaping @Sendable ([DurableChange], @escaping @Sendable (Completion) -> Void) -> Void,
+        restore: @escaping @Sendable (@escaping @Sendable (RestoredState?) -> Void) -> Void
     ) {
         self.authenticate = authenticate
         self.request = request
         self.deviceLog = deviceLog
         self.presence = presence
         self.commit = commit
+        self.restore = restore
     }
 }

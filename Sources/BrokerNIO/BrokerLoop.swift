@@ -30,6 +30,7 @@ final class BrokerLoop: @unchecked Sendable {
         case answered(UInt64, RequestOutcome)
         case committed(UInt64, Completion)
         case disconnect(thing: [UInt8])
+        case restored(RestoredState?)
     }
 
     init(loop: any EventLoop, core: consuming BrokerCore, hooks: BrokerHooks, logger: Logger) {
@@ -87,9 +88,11 @@ final class BrokerLoop: @unchecked Sendable {
             }
         case .committed(let ticket, let completion):
             completion == .done ? core.committed(ticket, now: now) : core.commitFailed(ticket, now: now)
-            waiters.removeValue(forKey: ticket)?.forEach { $0(completion) }
+            tell(ticket, completion)
         case .disconnect(let thing):
             core.disconnect(thing: thing, now: now)
+        case .restored(let state):
+            if let state { core.restore(state, now: now) } else { restore() }
         }
     }
 
@@ -136,6 +139,13 @@ final class BrokerLoop: @unchecked Sendable {
         waiters[ticket, default: []].append(answer)
     }
 
+    /// Tells who waits for a commit; one that failed takes all later ones with it.
+    private func tell(_ ticket: UInt64, _ completion: Completion) {
+        let told = completion == .done ? waiters.removeValue(forKey: ticket) ?? [] : waiters.values.flatMap { $0 }
+        if completion == .failed { waiters = [:] }
+        told.forEach { $0(completion) }
+    }
+
     private func note(_ event: LifecycleEvent) {
         switch event.kind {
         case .connected: hooks.presence(event.thing, true, event.address, nil)
@@ -162,6 +172,16 @@ final class BrokerLoop: @unchecked Sendable {
             note(event)
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
+        case .restore:
+            logger.error("a commit of the MQTT broker failed: clients are let in again when what is stored could be read")
+            restore()
+        }
+    }
+
+    /// Reads what is stored; with some rest for a disk that is full or sick.
+    private func restore() {
+        loop.scheduleTask(in: .seconds(2)) {
+            self.hooks.restore { self.post(CollectionOfOne(.restored($0))) }
         }
     }
 }

@@ -51,7 +51,8 @@ enum Wiring {
                     thing: String(decoding: thing, as: UTF8.self), isConnected: isConnected, address: address,
                     reason: reason)
             },
-            commit: { changes, answer in operations.store(changes) { answer($0.completion) } })
+            commit: { changes, answer in operations.store(changes) { answer($0.completion) } },
+            restore: { answer in Task { answer(try? await operations.restoredBrokerState()) } })
     }
 }
 

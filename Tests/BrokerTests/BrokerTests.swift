@@ -126,17 +126,6 @@ struct BrokerTests {
         #expect(speaker.received() == ["puback #1", "puback #2"])
     }
 
-    @Test("when the disk refuses, nobody is told that it took the message")
-    func commitFailed() {
-        var stage = Stage()
-        let speaker = stage.client("s")
-        stage.commits = false
-        stage.publish("k", "kept", qos: .atLeastOnce, id: 1, retain: .yes, from: speaker)
-        _ = speaker.received()
-        for ticket in stage.open { stage.core.commitFailed(ticket, now: stage.now) }
-        #expect(speaker.received() == [] && speaker.connection.isClosing)
-    }
-
     @Test("after a restart sessions, queues and retained messages are there again")
     func restored() {
         var stage = Stage()

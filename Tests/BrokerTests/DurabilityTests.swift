@@ -60,7 +60,10 @@ private struct World: ~Copyable {
 
     mutating func commitAll() {
         gather()
-        while !pending.isEmpty { commit() }
+        while !pending.isEmpty {
+            commit()
+            gather()
+        }
     }
 
     mutating func acknowledge() {
@@ -92,6 +95,7 @@ private struct World: ~Copyable {
     }
 
     private mutating func gather() {
+        stage.settle()
         guard !stage.open.isEmpty || !stage.changes.isEmpty else { return }
         pending.append((stage.open, stage.changes))
         (stage.open, stage.changes) = ([], [])

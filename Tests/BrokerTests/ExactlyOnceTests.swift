@@ -185,24 +185,6 @@ struct ExactlyOnceTests {
         #expect(device.received() == ["pubrec #1"])
     }
 
-    @Test("when the commit fails, the message counts as new when it comes again")
-    func commitFailed() {
-        var stage = Stage()
-        let listener = stage.client("l")
-        stage.subscribe("q", qos: .atMostOnce, from: listener)
-        let first = stage.client("s", session: .resume)
-        stage.commits = false
-        stage.publish("q", "x", qos: .exactlyOnce, id: 1, from: first)
-        for ticket in stage.open { stage.core.commitFailed(ticket, now: stage.now) }
-        stage.open = []
-        stage.commits = true
-        #expect(first.connection.isClosing)
-        let again = stage.client("s", session: .resume)
-        stage.publish("q", "x", qos: .exactlyOnce, id: 1, from: again)
-        #expect(again.received() == ["connack 0 true", "pubrec #1"])
-        #expect(listener.received().suffix(2) == ["publish q x 0", "publish q x 0"])
-    }
-
     @Test("what was sent goes on after its expiry, what was not is dropped [MQTT5-4.3.3-7]")
     func expiry() throws {
         var stage = Stage()

@@ -74,8 +74,11 @@ struct ClientMemory {
         case .publish(let message): return receive(message, frame)
         case .puback(let ack), .pubcomp(let ack):
             if let index = outgoing.firstIndex(where: { $0.id == ack.packetID }) {
-                promised.insert(outgoing.remove(at: index).number)
+                let number = outgoing.remove(at: index).number
+                if !ack.reason.isFailure { promised.insert(number) }
             }
+        case .pubrec(let ack) where ack.reason.isFailure:
+            outgoing.removeAll { $0.id == ack.packetID }
         case .pubrec(let ack):
             if let index = outgoing.firstIndex(where: { $0.id == ack.packetID }) {
                 outgoing[index].isReleased = true

@@ -112,6 +112,7 @@ private struct Town: ~Copyable {
     }
 
     private mutating func gather() {
+        stage.settle()
         guard !stage.open.isEmpty || !stage.changes.isEmpty else { return }
         pending.append((stage.open, stage.changes))
         (stage.open, stage.changes) = ([], [])
