@@ -92,6 +92,16 @@ extension JobDesk {
         return Job.list(jobs, page, group: group, context.arns)
     }
 
+    /// Cancels a job with force, if it is there and open; its executions follow within the transaction.
+    mutating func cancel(_ id: String, _ why: String) throws {
+        guard var job = try Job.find(id, transaction), job.status == .inProgress else { return }
+        let cancellation = JobCancellation(reasonCode: "UPDATE_ENDED", comment: String(why.prefix(500)))
+        publish(try job.cancel(cancellation, force: true, by: &context))
+        try forgetWaiting(of: id)
+        try job.save(transaction, context)
+        try lookAfter(job: id)
+    }
+
     // MARK: Executions
 
     private func listExecutions(of id: String, _ status: ExecutionStatus?, _ page: Page) throws -> [UInt8] {

@@ -125,18 +125,20 @@ extension JobDesk {
             ])
     }
 
-    /// With the thing goes the device, its rights and its updates; its shadows and its log stay (2.1).
+    /// With the thing goes the device, its rights, its updates and its log; its shadows stay (2.1).
     private mutating func delete(thing name: String, _ version: UInt64?) throws {
         guard let thing = try find(thing: name) else { return }
         publish(try thing.delete(expectedVersion: version, &context))
+        try leave(name)
+        try Operations.remove(device: name, transaction, Operations.now())
+    }
+
+    /// Tells all jobs that a thing is deleted.
+    mutating func leave(_ name: String) throws {
         for id in try String.fetchAll(db, sql: "SELECT job FROM job_waiting WHERE thing = ?", arguments: [name]) {
             try forget(name, of: id)
         }
         try change(name) { $0.removeAll() }
-        try db.execute(sql: "UPDATE users SET device_id = NULL WHERE device_id = ?", arguments: [name])
-        try db.execute(sql: "DELETE FROM devices WHERE thing = ?", arguments: [name])
-        try Operations.note(.deviceRemoved, thing: name, transaction, Operations.now())
-        transaction.afterCommit(.disconnect(thing: name))
     }
 
     // MARK: Groups

@@ -59,6 +59,9 @@ struct JobDesk {
             try job.save(transaction, context)
         }
         publish(changes.publications)
+        for execution in changes.executions {
+            try Operations.follow(execution, transaction)
+        }
         if !changes.executions.isEmpty || !changes.deleted.isEmpty { transaction.afterCommit(.changed(thing: thing)) }
     }
 

@@ -207,6 +207,8 @@ enum Schema {
     ///
     /// Their times are seconds since the Unix epoch, as on the wire. A device is a thing; counts of executions are eight numbers with commas, in the order of `ExecutionStatus`.
     private static let jobs = [
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        "ALTER TABLE products ADD COLUMN delivery TEXT NOT NULL DEFAULT 'shadow'",
         "ALTER TABLE devices ADD COLUMN thing_id TEXT",
         """
         UPDATE devices SET thing_id = lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-' || hex(randomblob(2))

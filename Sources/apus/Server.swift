@@ -92,6 +92,8 @@ struct Server: Sendable {
                 isReady: { bound.isComplete },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),
             logger: logger)
+        let operations = self.operations
+        bound.whenOpen { url in Task { try? await operations.notePublicURL(url) } }
         try await FirstStart(operations, directory, options, bound).run()
     }
 
