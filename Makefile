@@ -21,7 +21,7 @@ bench: build     ## Apus beside mosquitto: messages a second, and what each cost
 run: build       ## Serve with the data in ./apus-data.
 	$(BIN)/apus serve $(SERVE_FLAGS)
 
-test: deps unit peers
+test: deps unit peers check-conformance
 
 unit:
 	$(BUILD) --build-tests
