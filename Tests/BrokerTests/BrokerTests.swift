@@ -204,7 +204,9 @@ struct BrokerTests {
         #expect(twice.connection.isClosing)
     }
 
-    @Test("random packets never trap and leave the others alone", arguments: UInt64(0)..<60)
+    @Test(
+        "random packets never trap, leave the others alone and get answers that keep to the standard",
+        arguments: UInt64(0)..<60)
     func garbage(seed: UInt64) {
         var stage = Stage()
         let witness = stage.client("w")
@@ -218,7 +220,7 @@ struct BrokerTests {
                 }
                 stage.send([UInt8.random(in: 0...255, using: &random), UInt8(body.count)] + body, from: client)
             }
-            #expect(!client.received().contains("malformed"), "what we say keeps to the standard")
+            #expect(!client.received().contains("malformed"))
         }
         _ = witness.received()
         stage.publish("w", "well", from: stage.client("s"))

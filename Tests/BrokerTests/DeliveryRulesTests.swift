@@ -41,7 +41,11 @@ extension Stage {
 
 @Suite("Rules of delivery (4.3, 4.4)")
 struct DeliveryRulesTests {
-    @Test("QoS 0 is sent with QoS 0 and DUP 0, and never again [MQTT3-4.3.1-1] [MQTT5-4.3.1-1]", arguments: both)
+    @Test(
+        """
+        QoS 0 is sent with QoS 0 and DUP 0, and never again \
+        [MQTT3-3.3.1-2] [MQTT3-4.3.1-1] [MQTT5-3.3.1-2] [MQTT5-4.3.1-1]
+        """, arguments: both)
     func atMostOnce(version: MQTTVersion) {
         var stage = Stage()
         var guest = Guest(version, &stage)

@@ -20,7 +20,7 @@ def address(dev):
 @BOTH
 @pytest.mark.parametrize("qos", [0, 1])
 def test_delivery_in_order(connect, address, thing, version, qos):
-    """Over TCP, an ordered stream of bytes [MQTT3-7.1.1-1] [MQTT5-4.2.0-1]"""
+    """Over TCP, an ordered stream of bytes [MQTT3-7.1.1-1] [MQTT3-4.6.0-6] [MQTT5-4.2.0-1] [MQTT5-4.6.0-5]"""
     listener = connect(address, version=version)
     speaker = connect(address, version=version)
     assert listener.subscribe(f"order/{thing}", qos) == qos
