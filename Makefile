@@ -2,7 +2,7 @@
 BUILD := swift build -c release
 BIN := .build/release
 # What the last runs of `unit` and `peers` found, for `conformance`.
-RESULTS := .build/conformance
+RESULTS := $(CURDIR)/.build/conformance
 
 .PHONY: deps build demo bench bench-scale run test unit peers conformance check-conformance fuzz lint format proto device clean
 

@@ -147,7 +147,7 @@ struct IdentifierRulesTests {
     private func zeroCloses(_ breach: Breach, version: MQTTVersion) { expectClosed(breach, version) }
 
     @Test(
-        "QoS 0 has no identifier, neither from a client nor to one [MQTT3-2.3.1-5] [MQTT5-2.2.1-2]",
+        "QoS 0 has no identifier, neither from a client nor to one [MQTT3-2.3.1-5] [MQTT5-2.2.1-2] [MQTT5-2.2.2-1]",
         arguments: [MQTTVersion.v311, .v5])
     func none(version: MQTTVersion) {
         var stage = Stage()
@@ -179,6 +179,13 @@ struct IdentifierRulesTests {
                 frame(0x40, id), frame(0x50, id), frame(0x70, id), frame(0x90, id + properties(version) + [1]),
                 frame(0xB0, id + properties(version) + (version == .v5 ? [0] : [])),
             ])
+        stage.subscribe("b", qos: .exactlyOnce, from: client)
+        for _ in 0..<2 { stage.core.publish(topic: [0x62], payload: [], qos: .exactlyOnce, now: stage.now) }
+        _ = client.frames()
+        for id in [2, 1] as [UInt8] {
+            stage.send(frame(0x50, [0, id]), from: client)
+            #expect(client.frames() == [frame(0x62, [0, id])])
+        }
     }
 
     @Test(
