@@ -86,6 +86,14 @@ struct Fields {
         try value(name, "an object") { body.kind($0) == .object }.map { Fields(body, $0, place(name)) }
     }
 
+    /// All members, each of which is an object, by their names.
+    func objects() throws(IoTRefusal) -> [(name: String, fields: Fields)] {
+        try body.members(of: index).map { member throws(IoTRefusal) in
+            guard body.kind(member.value) == .object else { throw .invalid(path, "a map of objects") }
+            return (member.name, Fields(body, member.value, "\(path).\(member.name)"))
+        }
+    }
+
     /// An array of objects.
     func objects(_ name: StaticString, _ counts: ClosedRange<Int>) throws(IoTRefusal) -> [Fields]? {
         let list = try value(name, "\(counts.lowerBound) to \(counts.upperBound) objects") { value in

@@ -45,6 +45,14 @@ struct JSONObject {
         bytes.append(contentsOf: value)
     }
 
+    /// A member with a name that is not known before, whose value is JSON already.
+    mutating func raw(named name: String, _ value: [UInt8]) {
+        if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
+        bytes.appendJSON(name)
+        bytes.append(UInt8(ascii: ":"))
+        bytes.append(contentsOf: value)
+    }
+
     /// A member that is an array of JSON values.
     mutating func list(_ name: StaticString, _ values: [[UInt8]]?) {
         guard let values else { return }

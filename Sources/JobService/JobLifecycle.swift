@@ -181,8 +181,9 @@ extension Job {
         return failures &* 10_000 >= finished.total &* criterion.thresholdHundredths
     }
 
-    /// Whether an execution that ended so is tried again.
+    /// Whether an execution that ended so is tried again; after the end time nothing is queued any more (15.5).
     func retries(_ execution: JobExecution) -> Bool {
-        status == .inProgress && configuration.retries(execution.status, after: execution.retries)
+        status == .inProgress && !progress.isRolloutStopped
+            && configuration.retries(execution.status, after: execution.retries)
     }
 }

@@ -63,9 +63,13 @@ package enum JobService {
     ) throws(JobRefusal) -> JSONObject {
         switch operation {
         case .getPending: return pending(things)
-        case .startNext: return try startNext(body, &things, origin)
+        case .startNext:
+            things.sweep()
+            return try startNext(body, &things, origin)
         case .describe(let selector): return try describe(selector, body, things, origin)
-        case .update(let id): return try update(id, body, &things, origin)
+        case .update(let id):
+            things.sweep()
+            return try update(id, body, &things, origin)
         case .unknown: throw .noRequest
         }
     }

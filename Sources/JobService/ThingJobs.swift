@@ -151,6 +151,14 @@ package struct ThingJobs: Sendable {
         }
     }
 
+    /// Ends what a cancellation or deletion of its job covers, where the job's work has not come to this thing yet (14).
+    mutating func sweep() {
+        for old in pending {
+            cancel(old.key.jobID)
+            delete(old.key.jobID)
+        }
+    }
+
     /// The thing left the target groups of a continuous job (11.2).
     package mutating func remove(_ job: String) {
         for old in pending where old.key.jobID == job {

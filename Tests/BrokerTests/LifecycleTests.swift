@@ -18,30 +18,47 @@ extension Stage {
 struct LifecycleTests {
     private struct Row: CustomStringConvertible {
         var word: DisconnectReason
+        var sendsWill = true
         var end: @Sendable (inout Stage, Client) -> Void
         var description: String { word.rawValue }
     }
 
-    private static let rows = [
-        Row(word: .clientInitiated) { $0.send([0xE0, 0], from: $1) },
+    private static let byClient = [
+        Row(word: .clientInitiated, sendsWill: false) { $0.send([0xE0, 0], from: $1) },
         Row(word: .connectionLost) { $0.breakLink(of: $1) },
         Row(word: .keepAliveTimeout) { stage, _ in stage.pass(seconds: 16) },
         Row(word: .duplicateClientID) { stage, _ in _ = stage.client("c", .v5, as: .device(thing: [0x63])) },
         Row(word: .clientError) { $0.send([0x10, 0], from: $1) },
         Row(word: .clientError) { $0.publish("somebody/else", "x", from: $1) },
-        Row(word: .serverInitiated) { stage, _ in stage.core.shutDown(now: stage.now) },
+    ]
+
+    private static let byServer = [
+        // A server that stops keeps wills for the case that nobody comes back (MQTT 5, 3.1.2.5).
+        Row(word: .serverInitiated, sendsWill: false) { stage, _ in stage.core.shutDown(now: stage.now) },
         Row(word: .authorization) { stage, _ in stage.core.disconnect(thing: [0x63], now: stage.now) },
     ]
 
-    @Test("how a connection ended is said in AWS's words", arguments: rows)
-    private func endings(row: Row) {
+    @Test(
+        "how a client's end is said in AWS's words [AWS-9-7] [AWS-9-8] [AWS-9-9] [AWS-9-10] [AWS-9-11]",
+        arguments: byClient)
+    private func endings(row: Row) { check(row) }
+
+    @Test("how an end by the server is said in AWS's words [AWS-9-12] [AWS-9-13]", arguments: byServer)
+    private func serverEndings(row: Row) { check(row) }
+
+    private func check(_ row: Row) {
         var stage = Stage()
-        let client = stage.client("c", .v5, as: .device(thing: [0x63]), keepAlive: 10)
-        _ = stage.events()
+        let listener = stage.client("l")
+        stage.subscribe("c/things/c/logs", qos: .atMostOnce, from: listener)
+        let client = stage.client(
+            "c", .v5, as: .device(thing: [0x63]), keepAlive: 10, will: ("c/things/c/logs", "gone"))
+        _ = (stage.events(), listener.received())
         row.end(&stage, client)
         stage.settle()
         let words = stage.endings()
-        #expect(words == [row.word])
+        #expect(words.contains(row.word) && Set(words).count == 1)
+        let wills = listener.received().filter { $0 == "publish c/things/c/logs gone 0" }
+        #expect(wills.count == (row.sendsWill ? 1 : 0))
     }
 
     @Test("a client that is not let in leaves no event")
@@ -56,7 +73,9 @@ struct LifecycleTests {
         #expect(events.isEmpty)
     }
 
-    @Test("all events of a connection carry its identifier; versions count up and begin again after an hour")
+    @Test(
+        "all events of a connection carry its identifier; versions count up and begin again after an hour [AWS-9-5] [AWS-9-6]"
+    )
     func numbers() {
         var stage = Stage()
         var (identifiers, versions): ([[UInt8]], [Int]) = ([], [])
@@ -78,7 +97,7 @@ struct LifecycleTests {
         #expect(versions == [0, 1, 2, 0] && Set(identifiers).count == 3)
     }
 
-    @Test("SUBSCRIBE and UNSUBSCRIBE tell the filters that took effect")
+    @Test("SUBSCRIBE and UNSUBSCRIBE tell the filters that took effect [AWS-9-15]")
     func filters() {
         var stage = Stage(denied: ["no/#"])
         let client = stage.client("c")
@@ -91,7 +110,7 @@ struct LifecycleTests {
         #expect(kinds == [.subscribed([[0x61]]), .unsubscribed([[0x61]])])
     }
 
-    @Test("the messages have AWS's members")
+    @Test("the messages have AWS's members [AWS-9-3] [AWS-9-4] [AWS-9-15] [AWS-1.3-2]")
     func messages() {
         var stage = Stage()
         stage.now = 1700
@@ -110,7 +129,7 @@ struct LifecycleTests {
         #expect(payload(.subscribed([[0x61], [0x62]])) == start + #""subscribed""# + who + #""topics":["a","b"]}"#)
     }
 
-    @Test("whoever subscribed hears of it; identifiers with wildcards have no topic")
+    @Test("whoever subscribed hears of it; identifiers with wildcards have no topic [AWS-9-1] [AWS-9-2]")
     func heard() {
         var stage = Stage()
         let listener = stage.client("l")
@@ -123,5 +142,6 @@ struct LifecycleTests {
         #expect(events.map { $0.topic == nil } == [false, true, true])
         let words = listener.received()
         #expect(words.count == 1 && words[0].hasPrefix("publish $aws/events/presence/connected/c {"))
+        #expect(words.first?.hasSuffix("} 1 #1") == true, "QoS 1, not retained")
     }
 }

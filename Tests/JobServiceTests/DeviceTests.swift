@@ -54,7 +54,7 @@ func order() {
 }
 
 @Test(
-    "12.1: describe, with and without its document, over MQTT and HTTP [AWS-12.1-4] [AWS-11.4-1] [AWS-11.4-2] [AWS-18-9]"
+    "12.1: describe, with and without its document, over MQTT and HTTP [AWS-12.1-4] [AWS-11.4-1] [AWS-11.4-2] [AWS-18-9] [AWS-1.3-4]"
 )
 func describe() {
     var desk = desk()

@@ -185,6 +185,33 @@ func deletionInProgress() throws {
     #expect(desk.jobs.isEmpty && desk.statuses() == "")
 }
 
+@Test("14: a cancelled job starts nowhere, also where its work has not come to the thing yet [AWS-14-4]")
+func startOfCancelled() throws {
+    for force in [false, true] {
+        var desk = Desk(at: 5, things: ["T"])
+        for id in ["J", "K", "L"] { _ = desk.create(id) }
+        var context = desk.context()
+        let (path, body) = (Array("/jobs/J/cancel".utf8), [UInt8]())
+        let parsed = HTTPTarget(path.span)
+        let target = try #require(parsed)
+        let request = try IoTRequest.parse(method: "PUT", target, body: body.span, seconds: 5)
+        guard case .cancelJob(_, let cancellation, _) = request else { throw NoCancellation() }
+        _ = try desk.jobs["J"]?.cancel(cancellation, force: force, by: &context)
+        _ = try desk.jobs["K"]?.delete(force: true, by: &context)
+        #expect(
+            desk.mqtt("J/update", #"{"status":"IN_PROGRESS"}"#)
+                == #"rejected {"code":"InvalidStateTransition","message":"The execution of job 'J' is CANCELED","timestamp":5,"#
+                + #""executionState":{"status":"CANCELED","versionNumber":2}}"#)
+        #expect(desk.mqtt("K/update", #"{"status":"IN_PROGRESS"}"#).hasPrefix(#"rejected {"code":"ResourceNotFound""#))
+        #expect(desk.mqtt("start-next").hasPrefix(#"accepted {"execution":{"jobId":"L","status":"IN_PROGRESS""#))
+        #expect(["J", "K", "L"].map { desk.statuses($0) } == ["1:CANCELED", "", "1:IN_PROGRESS"])
+        desk.clock()
+        #expect(desk.jobs["J"]?.progress.completedAt == 5 && desk.jobs["K"] == nil)
+    }
+}
+
+private struct NoCancellation: Error {}
+
 @Test(
     "14: AssociateTargetsWithJob needs a CONTINUOUS job that is IN_PROGRESS; new targets wait for the rollout [AWS-14-8]"
 )
@@ -307,4 +334,37 @@ func events() {
             #"job/J/deleted {"eventType":"JOB","eventId":"E","timestamp":9,"operation":"deleted","jobId":"J","#
                 + #""status":"DELETED",\#(common)"#,
         ])
+}
+
+/// What UpdateJob may change.
+private let changes: [(before: String, after: String)] = [
+    (#""description":"a""#, #""description":"b""#),
+    (#""presignedUrlConfig":{"expiresInSec":60}"#, #""presignedUrlConfig":{"expiresInSec":90}"#),
+    (
+        #""jobExecutionsRolloutConfig":{"maximumPerMinute":9}"#,
+        #""jobExecutionsRolloutConfig":{"maximumPerMinute":8,"exponentialRate":{"baseRatePerMinute":1,"#
+            + #""incrementFactor":1.5,"rateIncreaseCriteria":{"numberOfNotifiedThings":7}}}"#
+    ),
+    (
+        #""abortConfig":{"criteriaList":[{"failureType":"ALL","action":"CANCEL","thresholdPercentage":1.00,"#
+            + #""minNumberOfExecutedThings":1}]}"#,
+        #""abortConfig":{"criteriaList":[{"failureType":"FAILED","action":"CANCEL","thresholdPercentage":2.00,"#
+            + #""minNumberOfExecutedThings":2}]}"#
+    ),
+    (#""timeoutConfig":{"inProgressTimeoutInMinutes":1}"#, #""timeoutConfig":{"inProgressTimeoutInMinutes":2}"#),
+    (
+        #""jobExecutionsRetryConfig":{"criteriaList":[{"failureType":"ALL","numberOfRetries":3}]}"#,
+        #""jobExecutionsRetryConfig":{"criteriaList":[{"failureType":"ALL","numberOfRetries":0}]}"#
+    ),
+]
+
+@Test("14: UpdateJob changes each of its members and leaves the others [AWS-14-3]", arguments: changes.indices)
+func updateEach(index: Int) {
+    var desk = Desk(at: 60, things: ["T"])
+    _ = desk.create("J", for: ["T"], changes.map(\.before).joined(separator: ","))
+    #expect(desk.iot("PATCH", "/jobs/J", "{\(changes[index].after)}") == "200")
+    let text = desk.iot("GET", "/jobs/J")
+    for (place, change) in changes.enumerated() {
+        #expect(text.contains(place == index ? change.after : change.before), "\(text)")
+    }
 }

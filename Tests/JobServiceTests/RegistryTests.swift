@@ -242,6 +242,8 @@ func membership() {
         #expect(desk.iot("PUT", path, body).hasPrefix("400 InvalidRequestException"), "\(body)")
     }
     let remove = "/thing-groups/removeThingFromThingGroup"
+    #expect(desk.iot("PUT", remove, member("X", "G")) == "404 ResourceNotFoundException Thing 'X' does not exist")
+    #expect(desk.iot("PUT", remove, member("T", "X")) == "404 ResourceNotFoundException Thing group 'X' does not exist")
     #expect(desk.iot("PUT", remove, member("T", "G")) == "200")
     #expect(desk.heard("$aws/events/thingGroupMembership/thingGroup/G/thing/T/").first?.hasPrefix("removed {") == true)
     #expect(desk.iot("PUT", remove, member("T", "G")) == "200")

@@ -144,6 +144,44 @@ private func abort(_ row: Abort) {
     #expect(events == ["cancellation_in_progress", "canceled"])
 }
 
+@Test("15.2: criteria are checked in order, and the service says which was met [AWS-15.2-5]")
+func abortInOrder() {
+    func criterion(_ type: String, _ percent: String) -> String {
+        #"{"action":"CANCEL","failureType":"\#(type)","minNumberOfExecutedThings":2,"thresholdPercentage":\#(percent)}"#
+    }
+    let lists = [("FAILED 50", "ALL 1"), ("ALL 1", "FAILED 50"), ("REJECTED 50", "ALL 1")]
+    for (lists, word) in zip(
+        lists,
+        [
+            "50.00 % of 2 finished executions: FAILED", "1.00 % of 2 finished executions: ALL",
+            "1.00 % of 2 finished executions: ALL",
+        ])
+    {
+        let criteria = [lists.0, lists.1].map { $0.split(separator: " ") }.map { criterion("\($0[0])", "\($0[1])") }
+        var desk = Desk(things: fleet(3))
+        _ = desk.create(for: fleet(3), #""abortConfig":{"criteriaList":[\#(criteria.joined(separator: ","))]}"#)
+        _ = desk.mqtt("J/update", #"{"status":"FAILED"}"#, thing: "T1000")
+        #expect(desk.jobs["J"]?.status == .inProgress, "one is fewer than two")
+        _ = desk.mqtt("J/update", #"{"status":"SUCCEEDED"}"#, thing: "T1001")
+        #expect(desk.jobs["J"]?.progress.reasonCode == "ABORT_CRITERIA_MET")
+        #expect(desk.jobs["J"]?.progress.comment == "At least \(word)")
+    }
+}
+
+@Test("15.2: an abort ends the rest of the rollout [AWS-15.2-4]")
+func abortRollout() {
+    var desk = Desk(things: fleet(5))
+    _ = desk.create(
+        for: fleet(5),
+        rollout(#""maximumPerMinute":2"#) + #","abortConfig":{"criteriaList":[{"action":"CANCEL","failureType":"ALL","#
+            + #""minNumberOfExecutedThings":1,"thresholdPercentage":100}]}"#)
+    _ = desk.mqtt("start-next", thing: "T1001")
+    _ = desk.mqtt("J/update", #"{"status":"FAILED"}"#, thing: "T1000")
+    desk.wait(seconds: 300)
+    #expect(fleet(5).map { desk.statuses(on: $0) } == ["1:FAILED", "1:IN_PROGRESS", "", "", ""])
+    #expect(desk.jobs["J"]?.status == .canceled)
+}
+
 @Test("15.2: a job that aborts does not try again [AWS-15.2-2]")
 func abortBeforeRetry() {
     var desk = Desk(things: ["T"])

@@ -66,6 +66,22 @@ func end(_ row: (behavior: String, states: [String], status: JobStatus)) {
     #expect(desk.jobs["J"]?.status == (row.status == .inProgress ? .completed : .canceled))
 }
 
+@Test("15.5: after the end time nothing is tried again [AWS-15.5-4]")
+func noRetryAfterEnd() {
+    for (wait, statuses) in [(0, "1:FAILED 2:QUEUED"), (1800, "1:FAILED")] as [(UInt64, String)] {
+        var desk = Desk(at: newYear, things: ["T"])
+        _ = desk.create(
+            "J", for: ["T"],
+            #""schedulingConfig":{"endTime":"2026-01-01 00:30","endBehavior":"STOP_ROLLOUT"},"#
+                + #""jobExecutionsRetryConfig":{"criteriaList":[{"failureType":"ALL","numberOfRetries":2}]}"#)
+        desk.now = newYear + wait
+        desk.clock()
+        _ = desk.mqtt("J/update", #"{"status":"FAILED"}"#)
+        #expect(desk.statuses() == statuses)
+        #expect(desk.jobs["J"]?.status == (wait == 0 ? .inProgress : .completed))
+    }
+}
+
 @Test("15.5: a continuous job whose rollout has stopped takes nobody in, but lets go")
 func stoppedContinuous() {
     var desk = Desk(at: newYear, things: ["A", "B"])

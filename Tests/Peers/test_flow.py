@@ -323,6 +323,7 @@ def order(field, version, size):
 
 
 def test_stock_device_asks_and_is_told(field, stock, thing):
+    """[AWS-20-3]"""
     order(field, "1.0.5", 100_000)
     assert stock.peer.subscribe(stock.prefix + "/get/accepted") < 0x80
     stock.peer.publish(stock.prefix + "/get", b"")
@@ -331,6 +332,7 @@ def test_stock_device_asks_and_is_told(field, stock, thing):
 
 
 def test_percentages_come_from_the_bytes_and_stay_at_99(field, stock, thing):
+    """[AWS-20-4]"""
     with Listener(field.server, field.session) as events:
         order(field, "1.0.5", 3_000_000)
         stock.download(url(field, "1.0.5"), pace=lambda count: time.sleep(0.004))  # A device writes to flash.

@@ -14,6 +14,7 @@ def limited(tmp_path):
 
 
 def test_aws_limits(limited, connect):
+    """[AWS-1.2-8]"""
     peer = connect(limited, version=V5)
     assert peer.subscribe("1/2/3/4/5/6/7/8") < 0x80
     assert peer.subscribe("1/2/3/4/5/6/7/8/9") == 0x8F

@@ -36,6 +36,7 @@ def kept(device, count, *options):
 
 
 def test_line_of_the_article(device):
+    """[AWS-20-5]"""
     line = {"timestamp": 1700000000000, "message": "starting upgrade", "level": "ERROR", "thingName": device.thing,
             "freeHeap": 123456, "usedBytes": 789}
     device.log(line)

@@ -14,6 +14,7 @@ def shadows(dev):
 
 
 def test_life_of_a_shadow(shadows, thing):
+    """Of a thing that nobody registered. [AWS-2.1-4] [AWS-18-10] [AWS-4-1] [AWS-4-2] [AWS-4-3]"""
     with pytest.raises(shadows.exceptions.ResourceNotFoundException) as missing:
         shadows.get(thing)
     assert missing.value.response["Error"]["Message"].startswith("No shadow exists with name")
@@ -41,6 +42,7 @@ def test_life_of_a_shadow(shadows, thing):
 
 
 def test_null_state_clears_and_counts(shadows, thing):
+    """[AWS-2.3-11] [AWS-3.2-2]"""
     shadows.update(thing, {"state": {"desired": {"a": 1}}})
     accepted = shadows.update(thing, {"state": None})
     assert accepted["state"] is None and accepted["version"] == 2
@@ -48,6 +50,7 @@ def test_null_state_clears_and_counts(shadows, thing):
 
 
 def test_token_is_echoed_and_request_id_is_there(shadows, thing):
+    """[AWS-8-3]"""
     answer = shadows.client.update_thing_shadow(
         thingName=thing, payload=json.dumps({"state": {}, "clientToken": "abc"}))
     assert json.loads(answer["payload"].read())["clientToken"] == "abc"
@@ -56,6 +59,7 @@ def test_token_is_echoed_and_request_id_is_there(shadows, thing):
 
 
 def test_version_lock(shadows, thing):
+    """[AWS-2.6-3] [AWS-2.8-14]"""
     shadows.update(thing, {"state": {"desired": {"a": 1}}})
     shadows.update(thing, {"state": {"desired": {"a": 2}}, "version": 1})
     for version in (1, 3):
@@ -81,6 +85,7 @@ def test_version_lock(shadows, thing):
      "JSON contains too many levels of nesting; maximum is 8"),
 ])
 def test_refusals_name_their_reason(shadows, thing, document, message):
+    """[AWS-6.3-1]"""
     with pytest.raises(shadows.exceptions.InvalidRequestException) as refused:
         shadows.update(thing, document)
     assert refused.value.response["Error"]["Message"] == message
@@ -90,6 +95,7 @@ def test_refusals_name_their_reason(shadows, thing, document, message):
 
 
 def test_size_is_measured_after_merging(shadows, thing):
+    """[AWS-2.7-1] [AWS-2.7-2] [AWS-2.8-15]"""
     shadows.update(thing, {"state": {"desired": {"a": "x" * 8000}}})
     with pytest.raises(shadows.exceptions.RequestEntityTooLargeException):
         shadows.update(thing, {"state": {"reported": {"b": "y" * 200}}})
@@ -97,11 +103,13 @@ def test_size_is_measured_after_merging(shadows, thing):
 
 
 def test_bytes_that_are_no_text(shadows, thing):
+    """[AWS-2.8-2]"""
     with pytest.raises(shadows.exceptions.UnsupportedDocumentEncodingException):
         shadows.update(thing, b'{"state":{"desired":{"a":"\xff"}}}')
 
 
 def test_named_shadows_are_independent_and_listed(shadows):
+    """[AWS-2.1-2] [AWS-4-4] [AWS-4-5] [AWS-4-7] [AWS-4-8]"""
     thing = "plant:7:pump"
     names = [f"zone:{index}" for index in range(5)]
     for name in names:
@@ -127,11 +135,13 @@ def test_named_shadows_are_independent_and_listed(shadows):
 
 @pytest.mark.parametrize("thing_name", ["a/b", "a b", "x" * 129, "ä"])
 def test_bad_thing_names(shadows, thing_name):
+    """[AWS-1.1-1] [AWS-4-6]"""
     with pytest.raises(shadows.exceptions.InvalidRequestException):
         shadows.update(thing_name, {"state": {}})
 
 
 def test_bad_shadow_name_and_page(shadows, thing):
+    """[AWS-1.1-2] [AWS-4-6] [AWS-4-9]"""
     with pytest.raises(shadows.exceptions.InvalidRequestException):
         shadows.update(thing, {"state": {}}, "a/b")
     with pytest.raises(shadows.exceptions.InvalidRequestException):
@@ -139,6 +149,7 @@ def test_bad_shadow_name_and_page(shadows, thing):
 
 
 def test_concurrent_updates_lose_nothing(dev, shadows, thing):
+    """[AWS-2.6-10]"""
     def work(index):
         client = Shadows(dev.url)
         return [client.update(thing, {"state": {"desired": {f"k{index}": n}}})["version"] for n in range(20)]
@@ -150,6 +161,7 @@ def test_concurrent_updates_lose_nothing(dev, shadows, thing):
 
 
 def test_numbers_come_back_unchanged(shadows, thing):
+    """[AWS-2.3-14]"""
     members = ('"big":9007199254740991', '"one":1', '"yes":true', '"text":"1"', '"f":1.5')
     shadows.update(thing, '{"state":{"desired":{' + ",".join(members) + "}}}")
     raw = shadows.client.get_thing_shadow(thingName=thing)["payload"].read().decode()

@@ -17,6 +17,7 @@ def peer(dev, connect, version):
 
 @BOTH
 def test_get_update_delete(peer, thing):
+    """[AWS-3-5] [AWS-3-4] [AWS-8-3] [AWS-8-4]"""
     talk = ShadowTalk(peer, thing).listen()
     accepted, answer = talk.ask("get")
     assert not accepted
@@ -38,6 +39,7 @@ def test_get_update_delete(peer, thing):
 
 @BOTH
 def test_named_shadow_has_its_own_topics(peer, thing):
+    """[AWS-2.1-2] [AWS-3-1]"""
     classic = ShadowTalk(peer, thing).listen()
     named = ShadowTalk(peer, thing, "zone:1").listen()
     assert named.ask("update", {"state": {"reported": {"a": 1}}})[0]
@@ -47,7 +49,7 @@ def test_named_shadow_has_its_own_topics(peer, thing):
 
 @BOTH
 def test_order_of_one_version(peer, thing):
-    """Delta first: several SDKs drop a delta of a version they have seen accepted (field report 6)."""
+    """Delta first: several SDKs drop a delta of a version they have seen accepted (field report 6). [AWS-3.7-4]"""
     talk = ShadowTalk(peer, thing).listen("update/+")
     for number in range(1, 11):  # ten at once: as many as may be in flight
         payload = json.dumps({"state": {"desired": {"n": number}}})
@@ -64,6 +66,7 @@ def test_order_of_one_version(peer, thing):
 
 @BOTH
 def test_documents_show_before_and_after(peer, thing):
+    """[AWS-3.4-1] [AWS-3.4-2] [AWS-3.4-5]"""
     talk = ShadowTalk(peer, thing).listen("update/documents")
     peer.publish(talk.prefix + "/update", {"state": {"reported": {"a": 1}}})
     first = peer.expect_json(talk.prefix + "/update/documents")
@@ -77,6 +80,7 @@ def test_documents_show_before_and_after(peer, thing):
 
 @BOTH
 def test_no_delta_when_both_agree(peer, thing):
+    """[AWS-3.3-1]"""
     talk = ShadowTalk(peer, thing).listen("update/+")
     peer.publish(talk.prefix + "/update", {"state": {"desired": {"a": 1}, "reported": {"a": 1}}})
     assert peer.expect().topic.endswith("/update/accepted")
@@ -92,6 +96,7 @@ def test_no_delta_when_both_agree(peer, thing):
     (b'{"state":{"desired":{"a":"' + b"x" * 8300 + b'"}}}', 413),
 ])
 def test_refused_updates_say_why_and_change_nothing(peer, thing, payload, code):
+    """[AWS-2.6-2] [AWS-3.6-1] [AWS-3.6-3]"""
     talk = ShadowTalk(peer, thing).listen()
     peer.publish(talk.prefix + "/update", payload)
     answer = peer.expect_json(talk.prefix + "/update/rejected")
@@ -102,6 +107,7 @@ def test_refused_updates_say_why_and_change_nothing(peer, thing, payload, code):
 
 @BOTH
 def test_token_of_a_refused_update_is_echoed(peer, thing):
+    """[AWS-3.6-2]"""
     talk = ShadowTalk(peer, thing).listen()
     accepted, answer = talk.ask("update", {"state": {"foo": 1}})
     assert not accepted and answer["message"] == "State contains an invalid node: 'foo'"
@@ -109,6 +115,7 @@ def test_token_of_a_refused_update_is_echoed(peer, thing):
 
 @BOTH
 def test_empty_get_is_a_request(peer, thing):
+    """[AWS-3-2] [AWS-20-3]"""
     talk = ShadowTalk(peer, thing).listen("get/+")
     peer.publish(talk.prefix + "/get", b"")
     assert peer.expect_json(talk.prefix + "/get/rejected")["code"] == 404
@@ -116,6 +123,7 @@ def test_empty_get_is_a_request(peer, thing):
 
 @BOTH
 def test_change_over_http_is_announced(dev, peer, thing):
+    """[AWS-3.7-6] [AWS-3.7-7]"""
     talk = ShadowTalk(peer, thing).listen("update/+", "delete/+")
     shadows = Shadows(dev.url)
     shadows.update(thing, {"state": {"desired": {"firmware_version": "1.0.5"}}, "clientToken": "t"})
@@ -132,6 +140,7 @@ def test_change_over_http_is_announced(dev, peer, thing):
 
 @BOTH
 def test_delta_waits_for_a_sleeping_device(dev, connect, thing, version):
+    """[AWS-3.7-2] [AWS-8-8]"""
     settings = {"version": version, "clean": False, "expiry": 3600}
     device = connect(dev.addresses["mqtt"], thing, **settings)
     talk = ShadowTalk(device, thing).listen("update/delta")
@@ -145,6 +154,7 @@ def test_delta_waits_for_a_sleeping_device(dev, connect, thing, version):
 
 @BOTH
 def test_nobody_can_forge_an_answer(dev, connect, peer, thing, version):
+    """[AWS-7-3]"""
     talk = ShadowTalk(peer, thing).listen()
     for word in ("update/delta", "update/accepted", "update/documents", "get/accepted", "delete/rejected"):
         forger = connect(dev.addresses["mqtt"], version=version)
@@ -154,6 +164,7 @@ def test_nobody_can_forge_an_answer(dev, connect, peer, thing, version):
 
 @BOTH
 def test_retain_on_a_reserved_topic_stores_nothing(dev, connect, peer, thing, version):
+    """[AWS-7-5]"""
     talk = ShadowTalk(peer, thing)
     peer.try_publish(talk.prefix + "/update/delta", b"{}", retain=True)
     late = connect(dev.addresses["mqtt"], version=version)
@@ -163,6 +174,7 @@ def test_retain_on_a_reserved_topic_stores_nothing(dev, connect, peer, thing, ve
 
 @BOTH
 def test_will_on_an_answer_topic_is_no_way_in(dev, connect, peer, thing, version):
+    """[AWS-7-6] [AWS-18-11]"""
     talk = ShadowTalk(peer, thing).listen()
     will = {"topic": talk.prefix + "/update/delta", "payload": b"{}", "qos": 1}
     forger = Peer(dev.addresses["mqtt"], version=version, will=will)
@@ -175,6 +187,7 @@ def test_will_on_an_answer_topic_is_no_way_in(dev, connect, peer, thing, version
 
 @BOTH
 def test_case_of_a_topic_counts(peer, thing):
+    """[AWS-7-7]"""
     talk = ShadowTalk(peer, thing).listen()
     peer.try_publish(f"$aws/things/{thing}/shadow/Update", b'{"state":{"desired":{"a":1}}}')
     assert peer.ended is not None or not talk.ask("get")[0]

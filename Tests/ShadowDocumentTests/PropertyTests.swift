@@ -87,6 +87,25 @@ func replay(seed: UInt64) throws {
     }
 }
 
+@Test("a device that reports back each delta is in sync after it [AWS-3.3-1] [AWS-3.3-5]", arguments: UInt64(700)..<760)
+func following(seed: UInt64) throws {
+    var dice = SeededRandom(seed)
+    var stored: StoredShadow?
+    var heard = 0
+    for step in 1...12 {
+        let payload = #"{"state":"# + dice.spelling(dice.stateOfRequest(), strange: true) + "}"
+        let applied = try Applied(payload, over: stored, at: step)
+        stored = applied.update.stored
+        guard let delta = applied.delta?["state"] else { continue }
+        heard += 1
+        let report = #"{"state":{"reported":"# + dice.spelling(delta, strange: false) + "}}"
+        let answer = try Applied(report, over: stored, at: step)
+        #expect(answer.delta == nil)
+        stored = answer.update.stored
+    }
+    #expect(heard > 0)
+}
+
 @Test("wide objects in any order, more than a finder's patience", arguments: UInt64(0)..<3)
 func wide(seed: UInt64) throws {
     var dice = SeededRandom(seed)
