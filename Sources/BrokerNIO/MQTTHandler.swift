@@ -163,6 +163,7 @@ final class MQTTHandler: ChannelDuplexHandler {
         if !connection.output.isEmpty, context.channel.isWritable || connection.isClosing {
             let buffer = context.channel.allocator.buffer(bytes: connection.output)
             connection.output = []
+            if broker.core.drained(connection) { broker.scheduleDrain() }
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         }
         if connection.isClosing {
