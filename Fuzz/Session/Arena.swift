@@ -45,6 +45,8 @@ struct Arena: ~Copyable {
         if choice & 1 != 0 { (limits.sessionQueueBytes, limits.queueBytes) = (2000, 5000) }
         if choice & 2 != 0 { (limits.retainedBytes, limits.sessions, limits.subscriptionsPerClient) = (700, 5, 3) }
         if choice & 4 != 0 { limits.sendWindow = 3 }
+        if choice & 64 != 0 { limits.memoryBytes = 4000 }
+        if choice & 128 != 0 { (limits.publishesPerSecond, limits.bytesPerSecond) = (2, 400) }
         return limits
     }
 
@@ -193,9 +195,16 @@ struct Arena: ~Copyable {
     }
 
     private mutating func say(_ bytes: [UInt8], as role: Int) {
-        guard var watch = honest[role].watch else { return }
-        deliver(bytes, &watch)
-        honest[role].watch = watch
+        honest[role].outbox.append(bytes)
+        sendOn(role)
+    }
+
+    /// Sends what waited in the socket while the client was not read from.
+    private mutating func sendOn(_ role: Int) {
+        while var watch = honest[role].watch, !watch.connection.mustWait, !honest[role].outbox.isEmpty {
+            deliver(honest[role].outbox.removeFirst(), &watch)
+            honest[role].watch = watch
+        }
     }
 
     private mutating func connect(_ role: Int, window: UInt16) {
@@ -211,7 +220,9 @@ struct Arena: ~Copyable {
     ///
     /// - Returns: false where there was none.
     private mutating func look(_ role: Int) -> Bool {
-        guard let answers = honest[role].look() else { return false }
+        let answers = honest[role].look()
+        if let connection = honest[role].watch?.connection { core.drained(connection) }
+        guard let answers else { return !honest[role].outbox.isEmpty }
         for answer in answers { say(answer, as: role) }
         if let connection = honest[role].watch?.connection, connection.hasMore { core.fill(connection, now: now) }
         return true
@@ -231,11 +242,13 @@ struct Arena: ~Copyable {
         if let next { commit = next }
         _ = core.takeDirty()
         for place in seats.indices where place < seats.count - 1 || choice >= 0xC0 { read(place) }
+        for role in honest.indices { sendOn(role) }
     }
 
     private mutating func read(_ place: Int) {
         guard var watch = seats[place] else { return }
         _ = watch.read()
+        core.drained(watch.connection)
         seats[place] = watch.connection.isClosing ? nil : watch
         if watch.connection.isClosing {
             core.closed(watch.connection, now: now)
@@ -305,10 +318,15 @@ struct Arena: ~Copyable {
     /// All come back and have their say, then what was promised must have been kept.
     mutating func end() {
         restore()
+        for seat in seats { if let seat { core.closed(seat.connection, now: now) } }
+        for place in seats.indices { seats[place] = nil }
         for _ in 0..<8 {
             for role in honest.indices { connect(role, window: 5) }
             var isBusy = true
             while isBusy {
+                now += 1000
+                core.timeUp(now: now)
+                core.tick(now: now)
                 settle()
                 isBusy = false
                 for role in honest.indices { isBusy = look(role) || isBusy }

@@ -13,6 +13,8 @@ struct Honest {
 
     var memory: ClientMemory
     var watch: Watch?
+    /// Packets that are sent and that the broker has not read yet.
+    var outbox: [[UInt8]] = []
     private var inbox: [[UInt8]] = []
     private var isGreeted = false
 
@@ -32,17 +34,18 @@ struct Honest {
         try? PacketEncoder(version: memory.version).connect(
             clientID: name.span, session: .resume, keepAliveSeconds: 0, properties: block.span, to: &bytes)
         watch = Watch(Connection(address: "[::1]:7", certificateThing: nil, now: now))
-        (inbox, isGreeted) = ([], false)
+        (inbox, outbox, isGreeted) = ([], [], false)
         return bytes
     }
 
     mutating func leave() {
-        (watch, inbox, isGreeted) = (nil, [], false)
+        (watch, inbox, outbox, isGreeted) = (nil, [], [], false)
     }
 
     /// The packets to send in answer to the next one that has arrived; nil where none has.
     mutating func look() -> [[UInt8]]? {
         inbox += watch?.read() ?? []
+        if watch?.connection.isClosing == true { outbox = [] }
         guard !inbox.isEmpty else { return nil }
         let frame = inbox.removeFirst()
         guard frame[0] >> 4 == PacketType.connack.rawValue else { return memory.receive(frame).map { [$0] } ?? [] }

@@ -14,6 +14,7 @@ extension BrokerCore {
             subscriptions += session.subscriptions.count
         }
         require(bytes == queuedBytes, "\(queuedBytes) bytes are booked as queued, \(bytes) are")
+        auditMemory()
         var (kept, keptCount) = (0, 0)
         retained.forEach { message in
             kept += message.cost
@@ -31,6 +32,24 @@ extension BrokerCore {
             require(session?.connection === connection, "a connection without its session")
         }
         require(deadlines.count <= 4 * (sessions.count + retained.count) + 1025, "deadlines grow without end")
+    }
+
+    private borrowing func auditMemory() {
+        var holders: [ObjectIdentifier: (message: Message, count: Int)] = [:]
+        for session in sessions.values {
+            for entry in session.inFlight.all + session.waiting.all {
+                holders[ObjectIdentifier(entry.message), default: (entry.message, 0)].count += 1
+            }
+        }
+        var held = 0
+        for (message, count) in holders.values {
+            require(message.holders == count, "a message counts \(message.holders) holders, it has \(count)")
+            held += message.cost + (count - 1) * QueueEntry.cost
+        }
+        require(held == heldBytes, "\(heldBytes) bytes are booked as held, \(held) are")
+        let unwritten = connections.values.reduce(0) { $0 + $1.output.count }
+        require(unwritten == outputBytes, "\(outputBytes) bytes are booked as unwritten, \(unwritten) are")
+        require(isStrained || heldBack.isEmpty, "somebody is held back for nothing")
     }
 
     /// Connections and sessions hold each other while they live: a core that is thrown away must part them.

@@ -109,6 +109,7 @@ extension BrokerCore {
         var keepAlive = opening.keepAliveSeconds
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
         connection.keepAliveSeconds = keepAlive
+        connection.rate = ReadingRate(limits, now: now)
         send(
             Reply.accepted(
                 opening, version: connection.version, session: session, presence: presence, limits: limits,

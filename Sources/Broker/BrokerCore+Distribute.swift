@@ -40,6 +40,7 @@ extension BrokerCore {
     }
 
     private func isRefused(_ message: Message, by audience: Audience) -> Bool {
+        if isOverfull, !audience.recipients.isEmpty || !audience.groups.isEmpty { return true }
         for recipient in audience.recipients {
             guard let grant = recipient.grant(from: nil) else { continue }
             if isRefusing(recipient.session, grant.qos) { return true }
@@ -72,7 +73,7 @@ extension BrokerCore {
             return isPromise && session.isPersistent && !isFull(session) ? .away : .unable
         }
         guard !isPromise || !isFull(session) else { return .unable }
-        let hasRoom = connection.output.count < Connection.dropAbove
+        let hasRoom = connection.output.count < dropAbove
         guard isPromise else { return hasRoom ? .ready : .busy }
         return hasRoom && session.queueCount < connection.window ? .ready : .busy
     }

@@ -41,6 +41,7 @@ extension BrokerCore {
         _ message: Message, packetID: UInt16, _ connection: Connection, _ session: Session
     ) {
         counters.published += 1
+        defer { holdBack(connection) }
         let mark = changeMark
         guard distribute(message, from: session, .refusable) else {
             let why: StaticString = "the queue of a subscriber that is away is full"

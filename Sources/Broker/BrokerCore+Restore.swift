@@ -37,12 +37,12 @@ extension BrokerCore {
         }
         arm(session)
         session.received = Set(stored.received)
-        defer { queuedBytes += session.queuedBytes }
         for (position, entry) in stored.queue.enumerated() {
             guard let qos = QoS(rawValue: entry.qos) else { continue }
             let message = Message(
                 topic: entry.topic, payload: entry.payload, qos: qos, properties: entry.properties,
                 expires: entry.expires)
+            hold(message)
             // Which of them the earlier run had sent is not stored: at most one window of them can have been.
             session.restore(
                 QueueEntry(

@@ -44,6 +44,13 @@ package struct BrokerCore: ~Copyable {
     var condemned: [(Connection, ReasonCode)] = []
     /// Memory of all messages that wait in sessions, those in several counted as often.
     var queuedBytes = 0
+    /// The same, those in several counted once.
+    var heldBytes = 0
+    /// Unwritten bytes to all connections, as far as they are booked.
+    var outputBytes = 0
+    /// Whether memory is short, and who waits for that.
+    var isStrained = false
+    var heldBack: [Connection] = []
     /// Memory of all retained messages.
     var retainedBytes = 0
     var now: Int64 = 0
@@ -89,6 +96,7 @@ package struct BrokerCore: ~Copyable {
         } catch {
             protocolFault(connection, error)
         }
+        meter(frame, connection)
     }
 
     /// The peer broke the rules of the wire before a packet could be cut out.
@@ -114,6 +122,9 @@ package struct BrokerCore: ~Copyable {
     package mutating func tick(now: Int64) {
         self.now = now
         for connection in Array(connections.values) {
+            book(connection)
+            // Who is not read from cannot be heard of.
+            if connection.stage == .connected, connection.mustWait { connection.heardOf = now }
             let idle = now - connection.heardOf
             if connection.stage != .connected {
                 if idle > Self.connectPatience { end(connection, reason: nil, will: .drop) }
@@ -121,6 +132,7 @@ package struct BrokerCore: ~Copyable {
                 end(connection, reason: .keepAliveTimeout, will: .send)
             }
         }
+        goOn()
         meetDeadlines()
     }
 
@@ -163,6 +175,7 @@ package struct BrokerCore: ~Copyable {
     /// What is to be done, oldest first.
     package mutating func takeSteps() -> [BrokerStep] {
         endCondemned()
+        relieve()
         defer { steps.removeAll(keepingCapacity: true) }
         return steps
     }
@@ -202,7 +215,7 @@ package struct BrokerCore: ~Copyable {
         isForgetful = true
         (sessions, deviceSessions, audiences) = ([:], [:], [:])
         (subscribers, retained) = (TopicTree(), TopicTree())
-        (queuedBytes, retainedBytes) = (0, 0)
+        (queuedBytes, heldBytes, retainedBytes) = (0, 0, 0)
         deadlines.removeAll()
         condemned.removeAll()
         commits.forget()
@@ -287,6 +300,7 @@ package struct BrokerCore: ~Copyable {
         counters.packetsSent += 1
         counters.bytesSent += bytes.count
         connection.output.append(contentsOf: bytes)
+        book(connection)
         if connection.output.count > Connection.closeAbove { condemn(connection, .quotaExceeded) }
     }
 }

@@ -173,7 +173,7 @@ final class BrokerLoop: @unchecked Sendable {
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
         case .restore:
-            logger.error("a commit of the MQTT broker failed: clients are let in again when what is stored could be read")
+            logger.error("a commit of the MQTT broker failed: clients are let in again when its state is read")
             restore()
         }
     }

@@ -136,9 +136,11 @@ package final class BrokerServer: Sendable {
     }
 
     /// Numbers for `/metrics`.
-    package func counters() async throws -> (counters: BrokerCounters, connections: Int) {
+    package func counters() async throws -> (counters: BrokerCounters, connections: Int, memoryBytes: Int) {
         let broker = self.broker
-        return try await loop.submit { (broker.core.counters, broker.core.connectionCount) }.get()
+        return try await loop.submit {
+            (broker.core.counters, broker.core.connectionCount, broker.core.memoryBytes)
+        }.get()
     }
 
     /// Tells the clients that the server stops; kept sessions stay.

@@ -167,6 +167,7 @@ final class MQTTHandler: ChannelDuplexHandler {
         if hasOutput, context.channel.isWritable || connection.isClosing {
             let buffer = context.channel.allocator.buffer(bytes: connection.output)
             connection.output = []
+            if broker.core.drained(connection) { broker.scheduleDrain() }
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         }
         if connection.isClosing {
