@@ -2,7 +2,11 @@
 
 import asyncio
 import resource
+import selectors
+import shutil
+import socket
 import ssl
+import subprocess
 import time
 import urllib.request
 
@@ -18,9 +22,10 @@ from raw_mqtt import (
 
 PATIENCE = 10
 """Seconds that a client has from its handshake to an accepted CONNECT."""
-SLACK = 3
-PROMPT = 1.5
-"""Seconds that an unharmed client waits at most, on a machine that has other work too."""
+SLACK = 5
+"""Clients and server share a machine that may have other work too."""
+PROMPT = 3
+"""Seconds that an unharmed client waits at most, there."""
 MIB = 1 << 20
 
 
@@ -61,43 +66,80 @@ def healthz(url):
 # Before CONNECT
 
 
-async def dribble(address, tls):
-    """Sends a CONNECT byte by byte, never the last one; answers how long the server bears it."""
-    wire = await Wire.open(address, tls=tls)
-    began = time.monotonic()
-    end = asyncio.ensure_future(wire.reader.read(1))
-    for byte in connect("x" * 60):
-        wire.send(bytes([byte]))
-        done, _ = await asyncio.wait([end], timeout=0.7)
-        if done:
-            break
-    try:
-        assert await asyncio.wait_for(end, PATIENCE) == b""
-    except ConnectionError:
-        pass
-    wire.close()
-    return time.monotonic() - began
+class Dribblers:
+    """Connections that send a CONNECT byte by byte and never the last one; one thread for all of them."""
+
+    def __init__(self):
+        self.opened = {}
+        self.lives = []
+
+    def open(self, address, count, tls=None):
+        for _ in range(count):
+            link = socket.create_connection(address, timeout=20)
+            if tls:
+                link = tls.wrap_socket(link)
+            link.setblocking(False)
+            self.opened[link] = time.monotonic()
+
+    def run(self):
+        """Dribbles until the server has closed all of them; notes how long it bore each."""
+        bytes_ = iter(connect("x" * 60))
+        sources = selectors.DefaultSelector()
+        for link in self.opened:
+            sources.register(link, selectors.EVENT_READ)
+        while self.opened:
+            byte, until = bytes([next(bytes_)]), time.monotonic() + 1
+            for link in list(self.opened):
+                try:
+                    link.send(byte)
+                except OSError:
+                    self._ended(link, sources)
+            while self.opened and (left := until - time.monotonic()) > 0:
+                for key, _ in sources.select(left):
+                    if self._is_at_end(key.fileobj):
+                        self._ended(key.fileobj, sources)
+
+    @staticmethod
+    def _is_at_end(link):
+        try:
+            return link.recv(1) == b""
+        except ssl.SSLWantReadError:
+            return False
+        except OSError:
+            return True
+
+    def _ended(self, link, sources):
+        self.lives.append(time.monotonic() - self.opened.pop(link))
+        sources.unregister(link)
+        link.close()
 
 
 def test_two_thousand_that_never_finish_their_connect(server):
     """There is no limit per address on loopback: what bounds them is the time until CONNECT."""
+    crowd = Dribblers()
+
+    def press():
+        crowd.open(server.addresses["mqtt"], 1800)
+        crowd.open(server.addresses["mqtts"], 200, careless_tls())
+        crowd.run()
+
     async def run():
-        before = server.resident_bytes
+        before, grown, rounds = server.resident_bytes, 0, 0
         stop = asyncio.Event()
         async with background(watch(server, stop)) as watching:
-            plain = [dribble(server.addresses["mqtt"], None) for _ in range(1800)]
-            secure = [dribble(server.addresses["mqtts"], careless_tls()) for _ in range(200)]
-            crowd = asyncio.gather(*plain, *secure)
+            pressing = asyncio.create_task(asyncio.to_thread(press))
             with await asyncio.to_thread(lambda: Peer(server.addresses["mqtt"], version=PAHO_V3).connect()) as peer:
-                while server.metric("apus_mqtt_connections") < 2000:
+                while not pressing.done():
                     await asyncio.to_thread(peer.fence)
-                await asyncio.to_thread(peer.fence)
-            grown = server.resident_bytes - before
-            lives = await crowd
+                    rounds += 1
+                    grown = max(grown, server.resident_bytes - before)
+            await pressing
             stop.set()
-        assert min(lives) > PATIENCE - 1, "closed too early"
-        assert max(lives) < PATIENCE + SLACK, "borne too long"
+        assert len(crowd.lives) == 2000
+        assert min(crowd.lives) > PATIENCE - 1, "closed too early"
+        assert max(crowd.lives) < PATIENCE + SLACK, "borne too long"
         assert watching.result() < PROMPT
+        assert rounds > 10
         assert grown < 100 * MIB
         wait_until(lambda: server.metric("apus_mqtt_connections") == 0, what="the end of every connection")
 
@@ -157,6 +199,12 @@ async def take_retained(wire, count):
     return seen
 
 
+def mosquitto_sub(address, filter, count):
+    """The payloads that mosquitto's own client gets, at QoS 1."""
+    command = ["mosquitto_sub", "-h", address[0], "-p", str(address[1]), "-t", filter, "-q", "1", "-C", str(count)]
+    return subprocess.run([*command, "-W", "20"], check=True, capture_output=True, timeout=30).stdout.split()
+
+
 def test_a_hundred_thousand_retained_messages(server):
     async def run():
         address = server.addresses["mqtt"]
@@ -170,6 +218,9 @@ def test_a_hundred_thousand_retained_messages(server):
             quick = await Wire.client(address, "quick")
             await quick.subscribe("kept/#", 1)
             assert await take_retained(quick, RETAINED) == set(range(RETAINED))
+            if shutil.which("mosquitto_sub"):
+                lines = await asyncio.to_thread(mosquitto_sub, address, "kept/#", RETAINED)
+                assert set(map(int, lines)) == set(range(RETAINED))
             grown = server.resident_bytes - before
             # The slow ones were fed as far as their sockets went, and get the rest when they read.
             assert await take_retained(slow[0], RETAINED) == set(range(RETAINED))
@@ -287,7 +338,7 @@ def test_a_publisher_that_does_not_wait_is_slowed_and_not_refused(server):
     async def run():
         wire = await Wire.client(server.addresses["mqtt"], "eager")
         before, highest = server.resident_bytes, 0
-        count, payload = 150_000, bytes(1000)
+        count, payload = 100_000, bytes(1000)
 
         async def send():
             for start in range(0, count, 1000):
