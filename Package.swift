@@ -100,7 +100,7 @@ let package = Package(
             "Operations",
             [
                 grdb, crypto, cryptoExtras, protobuf, logging, "Store", "BlobStore", "Identity", "Accounts", "Releases",
-                "ShadowService", "ShadowDocument", "JSONText", "ByteKit", "ImageFormat", "Broker",
+                "ShadowService", "ShadowDocument", "JobService", "JSONText", "ByteKit", "ImageFormat", "Broker",
             ]),
         .target(name: "CWebAssets", exclude: ["assets"]),
         .systemLibrary(name: "CMark", pkgConfig: "libcmark", providers: [.apt(["libcmark-dev"])]),
@@ -121,8 +121,8 @@ let package = Package(
                 hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioWebSocket,
                 nioSSL, logging,
                 "Operations", "Store",
-                "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "ByteKit", "JSONText", "Identity",
-                "Releases", "WebPages", crypto,
+                "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "JobService", "RequestSigning", "Broker",
+                "MQTTWire", "ByteKit", "JSONText", "Identity", "Releases", "WebPages", crypto,
             ]),
 
         // Mains.
@@ -152,7 +152,7 @@ let package = Package(
         program("demo-lamp", []),
 
         // Load for measurements.
-        program("apus-bench", [argumentParser, nioCore, nioPosix, "ByteKit", "MQTTWire"]),
+        program("apus-bench", [argumentParser, nioCore, nioPosix, nioSSL, "MQTTWire"]),
 
         // Tests.
         host("ApusTestKit", []),

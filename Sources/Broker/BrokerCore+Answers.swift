@@ -10,10 +10,23 @@ extension BrokerCore {
     package mutating func complete(_ answer: AnswerTicket, now: Int64) {
         self.now = now
         let mark = changeMark
+        if answer.isShadowRequest { answer.connection.openShadowRequests -= 1 }
         if answer.receives != 0, let session = answer.connection.session, sessions[session.key] === session {
             note(received: answer.receives, from: session)
         }
         release(answer, changedSince: mark)
+    }
+
+    /// As `complete`, with a message for the connection that asked and for nobody else, subscribed or not.
+    ///
+    /// A client that subscribed to the topic gets it once, by its subscription; it is gone with the connection.
+    package mutating func answer(_ answer: AnswerTicket, topic: [UInt8], payload: [UInt8], now: Int64) {
+        self.now = now
+        if let session = answer.connection.session, session.connection === answer.connection {
+            let message = Message(topic: topic, payload: payload, qos: .atLeastOnce)
+            deliver(message, to: session, grant(of: topic, to: session) ?? .unasked)
+        }
+        complete(answer, now: now)
     }
 
     /// Sends the answer, and those behind it that waited only for their turn.
@@ -38,8 +51,7 @@ extension BrokerCore {
     /// What was asked for could not be done for reasons of the server: the client must not believe it was.
     package mutating func fail(_ answer: AnswerTicket, now: Int64) {
         self.now = now
-        // The client will send it again, and then it has to count as new.
-        if answer.receives != 0 { answer.connection.session?.received.remove(answer.receives) }
+        if answer.isShadowRequest { answer.connection.openShadowRequests -= 1 }
         end(answer.connection, reason: .implementationSpecificError, will: .send)
     }
 }

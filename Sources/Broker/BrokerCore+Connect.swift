@@ -34,6 +34,10 @@ extension BrokerCore {
             return refuse(connection, .clientIdentifierNotValid, "a client without identifier asked for a kept session")
         }
         takeLimits(connect, frame, connection)
+        if isForgetful {
+            let why: StaticString = "the server cannot read or write its disk"
+            return refuse(connection, .serverUnavailable, "\(why)", telling: why)
+        }
         if connect.version == .v5, connect.properties.range(.authenticationMethod, in: frame) != nil {
             let why: StaticString = "enhanced authentication is not offered"
             return refuse(connection, .badAuthenticationMethod, "\(why)", telling: why)
@@ -105,6 +109,7 @@ extension BrokerCore {
         var keepAlive = opening.keepAliveSeconds
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
         connection.keepAliveSeconds = keepAlive
+        connection.rate = ReadingRate(limits, now: now)
         send(
             Reply.accepted(
                 opening, version: connection.version, session: session, presence: presence, limits: limits,
@@ -130,10 +135,13 @@ extension BrokerCore {
         step(.refused(connection, reason: why))
         connection.will = nil
         let version = connection.version
-        let packet = Reply.explained(text, to: connection, isLast: true) {
-            Reply.refused(reason, version: version, $0)
+        // Where no return code fits, a client of 3.1.1 is closed without one [MQTT-3.2.2-6 of 3.1.1].
+        if version == .v5 || reason.connectReturnCode != nil {
+            let packet = Reply.explained(text, to: connection, isLast: true) {
+                Reply.refused(reason, version: version, $0)
+            }
+            send(packet, to: connection)
         }
-        send(packet, to: connection)
         finish(connection, .clientError, will: .drop)
     }
 
@@ -147,7 +155,8 @@ extension BrokerCore {
             session.expirySeconds = min(seconds, Self.longestExpiry)
             recordSession(session)
         }
-        finish(connection, .clientInitiated, will: disconnect.reason == .disconnectWithWill ? .send : .drop)
+        // Whoever leaves with a reason leaves a will: only 0x00 deletes it [MQTT-3.1.2-8, MQTT-3.14.4-3].
+        finish(connection, .clientInitiated, will: disconnect.reason == .success ? .drop : .send)
     }
 }
 

@@ -12,6 +12,7 @@ extension BrokerCore {
         }
         guard !isFull(session) else {
             counters.dropped += 1
+            counters.droppedToSlow += 1
             if let connection = session.connection { condemn(connection, .quotaExceeded) }
             return
         }
@@ -30,7 +31,7 @@ extension BrokerCore {
                 sequence: $0, message: message, qos: qos, retain: retain, identifiers: grant.identifiers, share: share,
                 readyAfter: ticket)
         }
-        queuedBytes += message.cost
+        hold(message)
         if session.isPersistent { record(.enqueue(key: session.key, StoredEntry(entry))) }
     }
 
@@ -38,8 +39,9 @@ extension BrokerCore {
         _ message: Message, to session: Session, retain: Bool, identifiers: [UInt32]
     ) {
         guard let connection = session.connection, connection.isOpen else { return }
-        guard connection.output.count < Connection.dropAbove else {
+        guard connection.output.count < dropAbove else {
             counters.dropped += 1
+            counters.droppedToSlow += 1
             return
         }
         write(message, to: connection, PacketHead(qos: .atMostOnce, retain: retain, identifiers: identifiers))
@@ -57,12 +59,12 @@ extension BrokerCore {
             sendWaiting(session, connection)
         }
         let isWaiting = !session.retainedFeed.isEmpty && session.queueCount < connection.window
-        connection.hasMore = isWaiting || !connection.hasRoom
+        connection.hasMore = isWaiting || !hasRoom(connection)
         if connection.hasMore { touch(connection) }
     }
 
     private mutating func sendWaiting(_ session: Session, _ connection: Connection) {
-        while connection.hasRoom, session.inFlight.count < connection.window,
+        while hasRoom(connection), session.inFlight.count < connection.window,
             let entry = session.takeWaiting(settled: settled)
         {
             send(entry, of: session, to: connection)
@@ -73,6 +75,7 @@ extension BrokerCore {
     package mutating func fill(_ connection: Connection, now: Int64) {
         self.now = now
         connection.hasMore = false
+        book(connection)
         if let session = connection.session { feed(session) }
     }
 
@@ -136,7 +139,7 @@ extension BrokerCore {
 
     private mutating func finish(_ packetID: UInt16, of session: Session) {
         guard let entry = session.finish(packetID) else { return }
-        queuedBytes -= entry.message.cost
+        letGo(entry.message)
         if session.isPersistent { record(.dequeue(key: session.key, sequence: entry.sequence)) }
     }
 
@@ -155,6 +158,7 @@ extension BrokerCore {
         guard template.bytes.count <= connection.packetLimit else { return false }
         if case .new(let number) = alias { connection.tell(number, of: message.topic) }
         head.append(template, to: &connection.output)
+        book(connection)
         counters.packetsSent += 1
         counters.publishesSent += 1
         counters.bytesSent += template.bytes.count

@@ -18,7 +18,7 @@ extension BrokerCore {
     @discardableResult
     mutating func distribute(_ message: Message, from sender: Session?, _ insistence: Insistence = .firm) -> Bool {
         let audience = audience(of: message.topic)
-        let isKept = message.retain && message.kind != .shadowRequest
+        let isKept = message.retain && !message.kind.isRequest
         let isTooMuch = isKept && !canRetain(message)
         if insistence == .refusable, message.qos > .atMostOnce, isTooMuch || isRefused(message, by: audience) {
             counters.dropped += 1
@@ -40,6 +40,7 @@ extension BrokerCore {
     }
 
     private func isRefused(_ message: Message, by audience: Audience) -> Bool {
+        if isOverfull, !audience.recipients.isEmpty || !audience.groups.isEmpty { return true }
         for recipient in audience.recipients {
             guard let grant = recipient.grant(from: nil) else { continue }
             if isRefusing(recipient.session, grant.qos) { return true }
@@ -72,7 +73,7 @@ extension BrokerCore {
             return isPromise && session.isPersistent && !isFull(session) ? .away : .unable
         }
         guard !isPromise || !isFull(session) else { return .unable }
-        let hasRoom = connection.output.count < Connection.dropAbove
+        let hasRoom = connection.output.count < dropAbove
         guard isPromise else { return hasRoom ? .ready : .busy }
         return hasRoom && session.queueCount < connection.window ? .ready : .busy
     }
@@ -97,6 +98,15 @@ extension BrokerCore {
         if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
         audiences[topic] = audience
         return audience
+    }
+
+    /// What a session's own subscriptions grant it of a topic; shared ones do not count.
+    func grant(of topic: [UInt8], to session: Session) -> Grant? {
+        var found: [Subscriber] = []
+        subscribers.matchFilters(topic: topic.span) { place in
+            found.append(contentsOf: place.subscribers.filter { $0.session === session })
+        }
+        return Recipient.gather(found).first?.grant(from: nil)
     }
 
     /// Gives what an ended session was to get for its groups to other members.

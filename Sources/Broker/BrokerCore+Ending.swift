@@ -66,11 +66,14 @@ extension BrokerCore {
     mutating func condemn(_ connection: Connection, _ reason: ReasonCode) {
         guard connection.isOpen else { return }
         connection.isCondemned = true
+        counters.closedAsSlow += 1
         condemned.append((connection, reason))
     }
 
     mutating func endCondemned() {
         while let (connection, reason) = condemned.popLast() {
+            counters.slowClosed += 1
+            step(.refused(connection, reason: "too much waits for the client, which does not read or acknowledge it"))
             end(connection, reason: reason, will: .send)
         }
     }
@@ -82,6 +85,7 @@ extension BrokerCore {
         connection.isClosing = true
         connection.isAuthenticating = false
         connection.answers.removeAll()
+        book(connection)
         connections[ObjectIdentifier(connection)] = nil
         touch(connection)
         let will = connection.will
@@ -151,7 +155,7 @@ extension BrokerCore {
             uproot(subscription, of: session)
         }
         remove(session)
-        queuedBytes -= session.queuedBytes
+        for entry in session.inFlight.all + session.waiting.all { letGo(entry.message) }
         if session.isStored { record(.dropSession(key: session.key)) }
         session.isStored = false
         handOn(session)
@@ -197,6 +201,8 @@ extension BrokerCore {
         retained.forEach { message in
             if let expires = message.expires { fresh.add(.retained(message.topic), due: expires + 1) }
         }
+        // Rather too early than never.
+        for connection in connections.values where connection.isPaused { fresh.add(.reading(connection), due: now) }
         deadlines = fresh
     }
 
@@ -214,6 +220,8 @@ extension BrokerCore {
             case .retained(let topic):
                 guard retained.value(at: topic.span)?.isExpired(now: now) == true else { continue }
                 forgetRetained(topic)
+            case .reading(let connection):
+                resume(connection)
             }
         }
     }

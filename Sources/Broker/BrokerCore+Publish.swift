@@ -41,6 +41,7 @@ extension BrokerCore {
         _ message: Message, packetID: UInt16, _ connection: Connection, _ session: Session
     ) {
         counters.published += 1
+        defer { holdBack(connection) }
         let mark = changeMark
         guard distribute(message, from: session, .refusable) else {
             let why: StaticString = "the queue of a subscriber that is away is full"
@@ -48,10 +49,8 @@ extension BrokerCore {
         }
         let answer = acknowledgement(of: message.qos, packetID, connection.version)
         switch message.kind {
-        case .shadowRequest:
-            // Without an acknowledgement it still counts as open, so that nobody fills the store's queue.
-            let ticket = hold(answer ?? Answer(bytes: []), for: connection)
-            return step(.shadowRequest(topic: message.topic, payload: message.payload, answer: ticket))
+        case .shadowRequest, .jobRequest:
+            return ask(message, answer ?? Answer(bytes: []), connection)
         case .deviceLog(let thing):
             let name = Array(message.topic[thing.start..<thing.end])
             step(.deviceLog(thing: name, payload: message.payload))
@@ -60,6 +59,19 @@ extension BrokerCore {
         }
         if message.qos == .exactlyOnce { note(received: packetID, from: session) }
         if let answer { self.answer(answer, to: connection, changedSince: mark) }
+    }
+
+    /// Asks a service; also without an acknowledgement the request is open until then, so that nobody fills the store.
+    private mutating func ask(_ message: Message, _ answer: Answer, _ connection: Connection) {
+        var ticket = hold(answer, for: connection)
+        var service = ServiceRequest.Service.jobs
+        if message.kind == .shadowRequest {
+            service = connection.openShadowRequests < limits.shadowRequests ? .shadow : .shadowThrottled
+            ticket.isShadowRequest = true
+            connection.openShadowRequests += 1
+        }
+        let request = ServiceRequest(service: service, topic: message.topic, payload: message.payload)
+        step(.request(request, answer: ticket))
     }
 
     private func acknowledgement(of qos: QoS, _ packetID: UInt16, _ version: MQTTVersion) -> Answer? {

@@ -1,9 +1,10 @@
 import MQTTWire
 
 extension BrokerCore {
-    /// Takes up what an earlier run left; clients come back when they like.
+    /// Takes up what an earlier run left, or what is on disk after a failed commit; clients come back when they like.
     package mutating func restore(_ state: RestoredState, now: Int64) {
         self.now = now
+        remember()
         for stored in state.retained {
             guard let qos = QoS(rawValue: stored.qos) else { continue }
             let message = Message(
@@ -36,12 +37,12 @@ extension BrokerCore {
         }
         arm(session)
         session.received = Set(stored.received)
-        defer { queuedBytes += session.queuedBytes }
         for (position, entry) in stored.queue.enumerated() {
             guard let qos = QoS(rawValue: entry.qos) else { continue }
             let message = Message(
                 topic: entry.topic, payload: entry.payload, qos: qos, properties: entry.properties,
                 expires: entry.expires)
+            hold(message)
             // Which of them the earlier run had sent is not stored: at most one window of them can have been.
             session.restore(
                 QueueEntry(

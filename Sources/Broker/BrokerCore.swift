@@ -44,18 +44,24 @@ package struct BrokerCore: ~Copyable {
     var condemned: [(Connection, ReasonCode)] = []
     /// Memory of all messages that wait in sessions, those in several counted as often.
     var queuedBytes = 0
+    /// The same, those in several counted once.
+    var heldBytes = 0
+    /// Unwritten bytes to all connections, as far as they are booked.
+    var outputBytes = 0
+    /// Whether memory is short, and who waits for that.
+    var isStrained = false
+    var heldBack: [Connection] = []
     /// Memory of all retained messages.
     var retainedBytes = 0
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
-    private var nextTicket: UInt64 = 1
     private var dirty: [Connection] = []
     private var steps: [BrokerStep] = []
-    private var changes: [DurableChange] = []
-    private var owed = Owed()
-    private var awaiting: [UInt64: Owed] = [:]
-    /// The newest ticket whose commit is done, well or badly.
-    private(set) var settled: UInt64 = 0
+    private var commits = Commits()
+    /// Whether a commit failed: nobody is let in until what is on disk is taken up again.
+    private(set) var isForgetful = false
+    /// The newest ticket whose commit is done.
+    var settled: UInt64 { commits.settled }
     /// Open connections, authenticated or not.
     package var connectionCount: Int { connections.count }
     /// Messages and packets counted since the start.
@@ -90,12 +96,15 @@ package struct BrokerCore: ~Copyable {
         } catch {
             protocolFault(connection, error)
         }
+        meter(frame, connection)
     }
 
     /// The peer broke the rules of the wire before a packet could be cut out.
     package mutating func protocolFault(_ connection: Connection, _ fault: MQTTFault) {
         counters.protocolFaults += 1
-        if connection.stage == .opened, fault.reasonCode == .unsupportedProtocolVersion {
+        step(.refused(connection, reason: "\(fault.explanation)"))
+        // Also MQTT 5 allows the old form; who speaks another protocol is told nothing [MQTT-3.1.2-2 of 3.1.1].
+        if connection.stage == .opened, case .unsupportedVersion = fault {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
         }
         end(connection, reason: fault.reasonCode, telling: fault.explanation, will: .send)
@@ -113,6 +122,9 @@ package struct BrokerCore: ~Copyable {
     package mutating func tick(now: Int64) {
         self.now = now
         for connection in Array(connections.values) {
+            book(connection)
+            // Who is not read from cannot be heard of.
+            if connection.stage == .connected, connection.mustWait { connection.heardOf = now }
             let idle = now - connection.heardOf
             if connection.stage != .connected {
                 if idle > Self.connectPatience { end(connection, reason: nil, will: .drop) }
@@ -120,6 +132,7 @@ package struct BrokerCore: ~Copyable {
                 end(connection, reason: .keepAliveTimeout, will: .send)
             }
         }
+        goOn()
         meetDeadlines()
     }
 
@@ -162,38 +175,50 @@ package struct BrokerCore: ~Copyable {
     /// What is to be done, oldest first.
     package mutating func takeSteps() -> [BrokerStep] {
         endCondemned()
+        relieve()
         defer { steps.removeAll(keepingCapacity: true) }
         return steps
     }
 
-    /// Changes to be committed together, and the ticket to come back with; nil if there are none.
+    /// Changes to be committed together, and the ticket to come back with; nil if there are none, or a commit is under way.
     package mutating func takeChanges() -> (ticket: UInt64, changes: [DurableChange])? {
-        guard !changes.isEmpty else { return nil }
-        defer {
-            changes.removeAll(keepingCapacity: true)
-            owed = Owed()
-            nextTicket += 1
-        }
-        if !owed.isEmpty { awaiting[nextTicket] = owed }
-        return (nextTicket, changes)
+        commits.take()
     }
 
-    /// The changes of `ticket` are on disk; tickets come back in the order in which they were handed out.
+    /// The changes of `ticket` are on disk.
     package mutating func committed(_ ticket: UInt64, now: Int64) {
         self.now = now
-        settled = max(settled, ticket)
-        guard let owed = awaiting.removeValue(forKey: ticket) else { return }
+        guard let owed = commits.finish(ticket) else { return }
         for answer in owed.answers { release(answer) }
         for session in owed.sessions { feed(session) }
     }
 
-    /// The changes of `ticket` could not be stored: nobody is told that they were, who waits is disconnected.
+    /// The changes of `ticket` could not be stored: the broker goes back to what is on disk, as after a crash.
+    ///
+    /// What is in memory has gone beyond that, and nobody can tell whose part of it is safe. All clients are disconnected
+    /// without the acknowledgements that they wait for, and send again what they have not heard of. Nobody is let in until
+    /// the shell has carried out the step `restore`.
     package mutating func commitFailed(_ ticket: UInt64, now: Int64) {
         self.now = now
-        settled = max(settled, ticket)
-        guard let owed = awaiting.removeValue(forKey: ticket) else { return }
-        for answer in owed.answers { fail(answer, now: now) }
-        for session in owed.sessions { feed(session) }
+        guard commits.isUnderWay(ticket) else { return }
+        counters.failedCommits += 1
+        for connection in Array(connections.values) {
+            end(
+                connection, reason: .implementationSpecificError, telling: "the server could not write to its disk",
+                will: .keep)
+        }
+        forget()
+        step(.restore)
+    }
+
+    private mutating func forget() {
+        isForgetful = true
+        (sessions, deviceSessions, audiences) = ([:], [:], [:])
+        (subscribers, retained) = (TopicTree(), TopicTree())
+        (queuedBytes, heldBytes, retainedBytes) = (0, 0, 0)
+        deadlines.removeAll()
+        condemned.removeAll()
+        commits.forget()
     }
 
     // MARK: For the other files of the core
@@ -220,15 +245,19 @@ package struct BrokerCore: ~Copyable {
     }
 
     mutating func record(_ change: DurableChange) {
-        changes.append(change)
+        commits.add(change)
     }
 
     /// Has the session fed again once all changes so far are on disk.
     ///
     /// - Returns: the ticket of that commit.
     mutating func feedLater(_ session: Session) -> UInt64 {
-        if owed.sessions.last !== session { owed.sessions.append(session) }
-        return nextTicket
+        commits.hold(session)
+    }
+
+    /// What is on disk is taken up.
+    mutating func remember() {
+        isForgetful = false
     }
 
     mutating func touch(_ connection: Connection) {
@@ -251,14 +280,17 @@ package struct BrokerCore: ~Copyable {
     }
 
     mutating func release(_ ticket: AnswerTicket, changedSince mark: Int) {
-        if changes.count > mark {
-            owed.answers.append(ticket)
+        if commits.mark > mark {
+            commits.hold(ticket)
         } else {
             release(ticket)
         }
     }
 
-    var changeMark: Int { changes.count }
+    var changeMark: Int { commits.mark }
+
+    /// The ticket of the commit that the changes of now are part of.
+    var upcomingTicket: UInt64 { commits.upcoming }
 
     /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].
     mutating func send(_ bytes: [UInt8], to connection: Connection) {
@@ -268,14 +300,7 @@ package struct BrokerCore: ~Copyable {
         counters.packetsSent += 1
         counters.bytesSent += bytes.count
         connection.output.append(contentsOf: bytes)
+        book(connection)
         if connection.output.count > Connection.closeAbove { condemn(connection, .quotaExceeded) }
     }
-}
-
-/// What waits for one commit.
-private struct Owed {
-    var answers: [AnswerTicket] = []
-    var sessions: [Session] = []
-
-    var isEmpty: Bool { answers.isEmpty && sessions.isEmpty }
 }

@@ -12,13 +12,18 @@ package struct BrokerLimits: Sendable {
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce
 
+    /// Requests to shadows that one connection may have open; more are refused with 429 (AWS IoT: 10).
+    package var shadowRequests = 10
+
     /// Messages of QoS 1 and 2 that may be open towards a client that takes as many.
     package var sendWindow = 1000
 
     /// Bytes that may wait for one kept session; then publishers to it are refused.
     package var sessionQueueBytes = 256 << 20
-    /// Bytes that may wait for all sessions together.
-    package var queueBytes = 1 << 30
+    /// Bytes that may wait for all sessions together; so much less than `memoryBytes` that it alone holds nobody back.
+    package var queueBytes = 3 << 28
+    /// Bytes that may wait in memory, for sessions and unwritten to connections; above it, publishers are held back.
+    package var memoryBytes = 1 << 30
     /// Bytes of all retained messages; then publishers of more are refused.
     package var retainedBytes = 256 << 20
     /// Sessions, connected or kept.
@@ -26,10 +31,16 @@ package struct BrokerLimits: Sendable {
     /// Sessions of one device, under different client identifiers.
     package var sessionsPerDevice = 16
 
+    /// PUBLISH packets that one client may send in a second; what comes faster is read later.
+    package var publishesPerSecond: Int?
+    /// Bytes that one client may send in a second; what comes faster is read later.
+    package var bytesPerSecond: Int?
+
     /// The limits of this broker alone.
     package init() {}
 
-    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50, 100; no QoS 2).
+    /// Those of AWS IoT Core, so that what runs here runs there (quotas page: 7, 8, 50, 100; no QoS 2; 100 publications and
+    /// 512 KiB a second of one connection).
     package static var aws: BrokerLimits {
         var limits = BrokerLimits()
         limits.topicSlashes = 7
@@ -37,6 +48,8 @@ package struct BrokerLimits: Sendable {
         limits.subscriptionsPerClient = 50
         limits.sendWindow = 100
         limits.maximumQoS = .atLeastOnce
+        limits.publishesPerSecond = 100
+        limits.bytesPerSecond = 512 << 10
         return limits
     }
 

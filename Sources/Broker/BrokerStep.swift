@@ -2,14 +2,33 @@
 package enum BrokerStep {
     /// Find out who this is and answer with `authenticated` or `refuse`.
     case authenticate(Connection, Credentials)
-    /// A request to a shadow: answer it, then call `complete(token)` on the connection.
-    case shadowRequest(topic: [UInt8], payload: [UInt8], answer: AnswerTicket)
+    /// A request to a service of the server: answer it, then call `complete` or `answer` with the ticket.
+    case request(ServiceRequest, answer: AnswerTicket)
     /// A line of a device's log.
     case deviceLog(thing: [UInt8], payload: [UInt8])
     /// A client came, went, subscribed or unsubscribed: to be noted, and published where it has a topic.
     case lifecycle(LifecycleEvent)
     /// A client was refused: to be logged with what to do about it.
     case refused(Connection, reason: String)
+    /// A commit failed: read what is on disk and hand it to `restore`, again and again until that can be read.
+    case restore
+}
+
+/// A message to a request topic, which the server answers.
+package struct ServiceRequest: Sendable {
+    /// Who answers.
+    package enum Service: Sendable {
+        /// The shadow service; its answers are ordinary messages.
+        case shadow
+        /// The same, but the connection has too many requests open: to be refused with 429 (AWS IoT: 10).
+        case shadowThrottled
+        /// The jobs service; its answer is for the connection alone.
+        case jobs
+    }
+
+    package var service: Service
+    package var topic: [UInt8]
+    package var payload: [UInt8]
 }
 
 /// What a client showed in CONNECT.
@@ -28,6 +47,8 @@ package struct AnswerTicket {
     package let token: UInt64
     /// Packet identifier of the QoS 2 message that the answer takes over; 0 = none.
     var receives: UInt16 = 0
+    /// Whether a request to a shadow is open until then.
+    var isShadowRequest = false
 }
 
 /// A change of what the broker keeps on disk; each may be applied again without harm.

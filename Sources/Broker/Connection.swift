@@ -7,8 +7,12 @@ import MQTTWire
 package final class Connection {
     /// Unwritten bytes above which queued and retained messages wait.
     static let waitAbove = 256 << 10
+    /// The same while memory is short.
+    static let waitAboveStrained = 16 << 10
     /// Unwritten bytes above which QoS 0 messages to this client are dropped.
     static let dropAbove = 1 << 20
+    /// The same while memory is short.
+    static let dropAboveStrained = 64 << 10
     /// Unwritten bytes above which the connection is closed: the client asks and does not read.
     static let closeAbove = 8 << 20
 
@@ -27,6 +31,8 @@ package final class Connection {
     /// Whether the shell closes the connection once `output` is written.
     package var isClosing = false
     var isAuthenticating = false
+    /// When the connection was opened, milliseconds since 1970.
+    let openedAt: Int64
     /// When the connection was opened or last heard of, milliseconds.
     package var heardOf: Int64
     /// For the shell: finds its handler again.
@@ -34,6 +40,14 @@ package final class Connection {
     var isDirty = false
     /// Whether it is to be ended at the end of this turn.
     var isCondemned = false
+    /// Whether it published while memory was short, and waits.
+    var isHeldBack = false
+    /// Whether it sent faster than it may, and waits.
+    var isPaused = false
+    /// How fast it may send; nil = as it likes.
+    var rate: ReadingRate?
+    /// Bytes of `output` in the broker's sum.
+    var bookedBytes = 0
     var stage = Stage.opened
     var version = MQTTVersion.v311
     /// Seconds; 0 = no limit.
@@ -56,6 +70,8 @@ package final class Connection {
     var packetLimit = 268_435_460
     /// Answers in the order of the requests [MQTT-4.6.0-2].
     var answers: [PendingAnswer] = []
+    /// Requests to shadows that are not answered yet.
+    var openShadowRequests = 0
     /// PUBLISH packets of QoS 1 and 2 that have come on this connection and are not done (MQTT 5, 4.9).
     var openPublishes = 0
 
@@ -64,6 +80,7 @@ package final class Connection {
     package init(address: String, certificateThing: [UInt8]?, now: Int64) {
         self.address = address
         self.certificateThing = certificateThing
+        openedAt = now
         heardOf = now
         identifier = (0..<2).flatMap { _ in
             let digits = String(UInt64.random(in: .min ... .max), radix: 16)
@@ -75,10 +92,10 @@ package final class Connection {
     package var isConnected: Bool { stage == .connected }
     /// Whether messages may be sent to the client.
     var isOpen: Bool { stage == .connected && !isCondemned }
-    var hasRoom: Bool { isOpen && output.count < Self.waitAbove }
     var isOverWindow: Bool { openPublishes >= Int(BrokerCore.receiveMaximum) }
-    /// Whether the shell must hold back further packets: the client is not known yet, or has enough requests open.
-    package var mustWait: Bool { isAuthenticating || answers.count >= answerLimit }
+    /// Whether the shell must hold back further packets: the client is not known yet, has enough requests open, sends too
+    /// fast, or memory is short.
+    package var mustWait: Bool { isAuthenticating || isHeldBack || isPaused || answers.count >= answerLimit }
     /// An MQTT 5 client that breaks its window is told so, hence the room behind it.
     private var answerLimit: Int { Int(BrokerCore.receiveMaximum) * (version == .v311 ? 1 : 2) }
     /// Bytes that the next packet may have: little before CONNECT, the broker's limit after it.

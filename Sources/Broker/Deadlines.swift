@@ -9,6 +9,8 @@ struct Deadlines {
         case session([UInt8])
         /// The retained message of this topic.
         case retained([UInt8])
+        /// The end of a client's pause.
+        case reading(Connection)
     }
 
     private var heap: [(due: Int64, subject: Subject)] = []

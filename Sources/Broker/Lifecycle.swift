@@ -104,6 +104,7 @@ package enum DisconnectReason: String, Sendable {
     case throttled = "THROTTLED"
     case serverError = "SERVER_ERROR"
     case serverInitiated = "SERVER_INITIATED_DISCONNECT"
+    case apiInitiated = "API_INITIATED_DISCONNECT"
 
     /// The word for a connection that the server ended with `reason`.
     init(_ reason: ReasonCode?) {

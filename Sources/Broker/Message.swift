@@ -16,6 +16,8 @@ package final class Message {
     package let expires: Int64?
     /// What kind of place the topic is.
     let kind: TopicClass
+    /// Places in queues that hold the message.
+    var holders = 0
     /// The encoded packets so far, by form.
     var packets: [PacketForm: PacketTemplate] = [:]
 
@@ -32,8 +34,8 @@ package final class Message {
         kind = TopicClass.of(topic.span)
     }
 
-    /// Memory that the message holds, in bytes.
-    var cost: Int { topic.count + payload.count + properties.count + 200 }
+    /// Memory that the message holds, with one place in a queue, in bytes.
+    var cost: Int { topic.count + payload.count + properties.count + 100 + QueueEntry.cost }
 
     func isExpired(now: Int64) -> Bool {
         expires.map { $0 < now } ?? false

@@ -62,7 +62,7 @@ extension BrokerCore {
     /// Hands out retained messages while the client has room for them.
     mutating func feedRetained(_ session: Session, _ connection: Connection) {
         var left = Self.retainedPerTurn
-        while left > 0, connection.hasRoom, session.queueCount < connection.window, !session.retainedFeed.isEmpty {
+        while left > 0, hasRoom(connection), session.queueCount < connection.window, !session.retainedFeed.isEmpty {
             left -= 1
             guard let (subscription, topic) = nextRetained(of: session) else { return }
             // What is kept there now: the client may have had a newer message meanwhile.

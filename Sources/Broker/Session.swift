@@ -120,6 +120,8 @@ package final class Session {
 package struct QueueEntry {
     /// Packet identifiers that there are.
     static let identifiers: Int64 = 65_535
+    /// Memory that a place in a queue holds without its message, in bytes.
+    static let cost = 100
 
     /// Position among all entries that the session ever had, from 1.
     let sequence: Int64

@@ -40,6 +40,9 @@ struct Grant {
     /// Those of all subscriptions that the message came by [MQTT-3.3.4-3, MQTT-3.3.4-4].
     var identifiers: [UInt32]
 
+    /// A message that nobody subscribed to.
+    static let unasked = Grant(qos: .atMostOnce, keepsRetain: false, identifiers: [])
+
     /// One copy for both: the highest QoS and all identifiers [MQTT-3.3.4-2].
     mutating func join(_ other: Grant) {
         qos = max(qos, other.qos)

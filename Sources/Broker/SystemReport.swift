@@ -31,6 +31,12 @@ extension BrokerCore {
         case .publishReceived: counters.published
         case .publishSent: counters.publishesSent
         case .publishDropped: counters.dropped
+        case .publishDroppedToSlow: counters.droppedToSlow
+        case .clientsClosedAsSlow: counters.closedAsSlow
+        case .publishersHeldBack: counters.heldBack
+        case .publishersThrottled: counters.throttled
+        case .memoryBytes: memoryBytes
+        case .failedCommits: counters.failedCommits
         case .bytesReceived: counters.bytesReceived
         case .bytesSent: counters.bytesSent
         case .subscriptions: sum(\.subscriptions.count)
@@ -61,6 +67,13 @@ private enum SystemNumber: String, CaseIterable {
     case publishReceived = "publish/messages/received"
     case publishSent = "publish/messages/sent"
     case publishDropped = "publish/messages/dropped"
+    // Mosquitto has no names for these.
+    case publishDroppedToSlow = "publish/messages/dropped/slow"
+    case clientsClosedAsSlow = "clients/closed/slow"
+    case publishersHeldBack = "publishers/held back"
+    case publishersThrottled = "publishers/throttled"
+    case memoryBytes = "memory/bytes"
+    case failedCommits = "store/commits/failed"
     case bytesReceived = "bytes/received"
     case bytesSent = "bytes/sent"
     case subscriptions = "subscriptions/count"

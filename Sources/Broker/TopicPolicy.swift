@@ -15,6 +15,8 @@ package enum TopicClass: Equatable, Sendable {
     case ordinary
     /// A request to a shadow: the server answers it.
     case shadowRequest
+    /// A request to the jobs service, or a topic under `…/jobs/` that is none: the server answers the one who asks.
+    case jobRequest
     /// A line of a device's log; the thing's name stands at `thing`.
     case deviceLog(thing: ByteRange)
     /// A reserved topic that only the server publishes.
@@ -26,7 +28,22 @@ package enum TopicClass: Equatable, Sendable {
             return deviceLog(topic)
         }
         guard topic.starts(with: "$aws/things/") else { return .closed }
-        return isShadowRequest(topic) ? .shadowRequest : .closed
+        if isShadowRequest(topic) { return .shadowRequest }
+        return isJobRequest(topic) ? .jobRequest : .closed
+    }
+
+    /// Everything under `$aws/things/THING/jobs/` on which the server does not speak itself.
+    private static func isJobRequest(_ topic: Span<UInt8>) -> Bool {
+        var levels = TopicLevels(topic, from: 12)
+        guard let thing = levels.next(topic), !thing.isEmpty, let jobs = levels.next(topic),
+            topic.slice(jobs).equals("jobs"), let first = levels.next(topic)
+        else { return false }
+        var last = first
+        while let level = levels.next(topic) {
+            last = level
+        }
+        if last == first, topic.slice(last).starts(with: "notify") { return false }
+        return !topic.slice(last).equals("accepted") && !topic.slice(last).equals("rejected")
     }
 
     private static func isShadowRequest(_ topic: Span<UInt8>) -> Bool {
@@ -79,7 +96,7 @@ package struct TopicPolicy: Sendable {
             return true
         case .device(let thing):
             switch kind {
-            case .shadowRequest: return belongs(topic, to: thing)
+            case .shadowRequest, .jobRequest: return belongs(topic, to: thing)
             case .deviceLog(let name): return topic.slice(name).equals(thing.span)
             case .ordinary, .closed: return false
             }

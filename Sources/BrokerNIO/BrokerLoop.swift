@@ -20,14 +20,17 @@ final class BrokerLoop: @unchecked Sendable {
     private var nextConnect: UInt64 = 1
     private var refusals = RefusalLog()
     private var alarm: (due: Int64, task: Scheduled<Void>)?
+    /// Who waits for a commit, by its ticket.
+    private var waiters: [UInt64: [@Sendable (Completion) -> Void]] = [:]
 
     /// What other threads bring.
     enum Delivery: Sendable {
         case publish(topic: [UInt8], payload: [UInt8])
         case judged(UInt64, Verdict)
-        case answered(UInt64, Completion)
+        case answered(UInt64, RequestOutcome)
         case committed(UInt64, Completion)
         case disconnect(thing: [UInt8])
+        case restored(RestoredState?)
     }
 
     init(loop: any EventLoop, core: consuming BrokerCore, hooks: BrokerHooks, logger: Logger) {
@@ -76,13 +79,20 @@ final class BrokerLoop: @unchecked Sendable {
             case .accepted(let principal): core.authenticated(connection, as: principal, now: now)
             case .refused(let reason, let why): core.refuse(connection, reason, why)
             }
-        case .answered(let token, let completion):
+        case .answered(let token, let outcome):
             guard let ticket = openAnswers.removeValue(forKey: token) else { return }
-            completion == .done ? core.complete(ticket, now: now) : core.fail(ticket, now: now)
+            switch outcome {
+            case .done: core.complete(ticket, now: now)
+            case .answered(let topic, let payload): core.answer(ticket, topic: topic, payload: payload, now: now)
+            case .failed: core.fail(ticket, now: now)
+            }
         case .committed(let ticket, let completion):
             completion == .done ? core.committed(ticket, now: now) : core.commitFailed(ticket, now: now)
+            tell(ticket, completion)
         case .disconnect(let thing):
             core.disconnect(thing: thing, now: now)
+        case .restored(let state):
+            if let state { core.restore(state, now: now) } else { restore() }
         }
     }
 
@@ -124,6 +134,18 @@ final class BrokerLoop: @unchecked Sendable {
         alarm = (due, task)
     }
 
+    /// Has `answer` called once the commit with this ticket is done, well or badly.
+    func await(_ ticket: UInt64, _ answer: @escaping @Sendable (Completion) -> Void) {
+        waiters[ticket, default: []].append(answer)
+    }
+
+    /// Tells who waits for a commit; one that failed takes all later ones with it.
+    private func tell(_ ticket: UInt64, _ completion: Completion) {
+        let told = completion == .done ? waiters.removeValue(forKey: ticket) ?? [] : waiters.values.flatMap { $0 }
+        if completion == .failed { waiters = [:] }
+        told.forEach { $0(completion) }
+    }
+
     private func note(_ event: LifecycleEvent) {
         switch event.kind {
         case .connected: hooks.presence(event.thing, true, event.address, nil)
@@ -140,16 +162,26 @@ final class BrokerLoop: @unchecked Sendable {
             nextConnect += 1
             openConnects[number] = connection
             hooks.authenticate(credentials) { self.post(CollectionOfOne(.judged(number, $0))) }
-        case .shadowRequest(let topic, let payload, let ticket):
+        case .request(let request, let ticket):
             let token = ticket.token
             openAnswers[token] = ticket
-            hooks.shadowRequest(topic, payload) { self.post(CollectionOfOne(.answered(token, $0))) }
+            hooks.request(request) { self.post(CollectionOfOne(.answered(token, $0))) }
         case .deviceLog(let thing, let payload):
             hooks.deviceLog(thing, payload)
         case .lifecycle(let event):
             note(event)
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
+        case .restore:
+            logger.error("a commit of the MQTT broker failed: clients are let in again when its state is read")
+            restore()
+        }
+    }
+
+    /// Reads what is stored; with some rest for a disk that is full or sick.
+    private func restore() {
+        loop.scheduleTask(in: .seconds(2)) {
+            self.hooks.restore { self.post(CollectionOfOne(.restored($0))) }
         }
     }
 }

@@ -92,10 +92,55 @@ package final class BrokerServer: Sendable {
         broker.post(CollectionOfOne(.disconnect(thing: Array(thing.utf8))))
     }
 
-    /// Numbers for `/metrics`.
-    package func counters() async throws -> (counters: BrokerCounters, connections: Int) {
+    /// Publishes a program's message with the rights of `principal`; what must be kept is on disk then.
+    ///
+    /// - Throws: `Unstored` where it is not.
+    package func publish(_ message: ProgramMessage, as principal: Principal) async throws -> ProgramOutcome {
+        try await perform { $0.publish(message, as: principal, now: $1) }
+    }
+
+    /// Sends a message to one client alone.
+    package func send(_ message: ProgramMessage, to clientID: [UInt8]) async throws -> ProgramOutcome {
+        try await perform { $0.send(message, to: clientID, now: $1) }
+    }
+
+    /// Closes a client's connection.
+    package func disconnect(client: [UInt8], endsSession: Bool, dropsWill: Bool) async throws -> ProgramOutcome {
+        try await perform { $0.disconnect(client: client, endsSession: endsSession, dropsWill: dropsWill, now: $1) }
+    }
+
+    /// What is known of a client.
+    package func client(_ clientID: [UInt8]) async throws -> ClientFacts? {
         let broker = self.broker
-        return try await loop.submit { (broker.core.counters, broker.core.connectionCount) }.get()
+        return try await loop.submit { broker.core.client(clientID) }.get()
+    }
+
+    /// What was asked for may be lost: its commit failed.
+    package struct Unstored: Error {}
+
+    private func perform(
+        _ body: @escaping @Sendable (inout BrokerCore, _ now: Int64) -> ProgramOutcome
+    ) async throws -> ProgramOutcome {
+        let broker = self.broker
+        return try await loop.flatSubmit {
+            let promise = broker.loop.makePromise(of: ProgramOutcome.self)
+            let outcome = body(&broker.core, BrokerLoop.now)
+            if case .done(let ticket?) = outcome {
+                broker.await(ticket) { $0 == .done ? promise.succeed(outcome) : promise.fail(Unstored()) }
+            } else {
+                promise.succeed(outcome)
+            }
+            broker.drain()
+            return promise.futureResult
+        }.get()
+    }
+
+    /// Numbers for `/metrics`.
+    package func counters() async throws -> (counters: BrokerCounters, connections: Int, memoryBytes: Int) {
+        let broker = self.broker
+        return try await loop.submit {
+            (broker.core.counters, broker.core.connectionCount, broker.core.memoryBytes)
+        }.get()
     }
 
     /// Tells the clients that the server stops; kept sessions stay.

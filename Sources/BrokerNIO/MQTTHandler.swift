@@ -90,8 +90,11 @@ final class MQTTHandler: ChannelDuplexHandler {
     // MARK: In
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isShut else { return }
         var bytes = unwrapInboundIn(data)
         if held.readableBytes > 0 {
+            // What was consumed goes, or the buffer of a client that always has more would grow with all it ever sent.
+            if held.readerIndex > held.readableBytes { held.discardReadBytes() }
             held.writeBuffer(&bytes)
             swap(&held, &bytes)
             held = ByteBuffer()
@@ -160,17 +163,31 @@ final class MQTTHandler: ChannelDuplexHandler {
 
     private func write(_ context: ChannelHandlerContext, _ connection: Connection) {
         guard !isShut else { return }
-        if !connection.output.isEmpty, context.channel.isWritable || connection.isClosing {
+        let hasOutput = !connection.output.isEmpty
+        if hasOutput, context.channel.isWritable || connection.isClosing {
             let buffer = context.channel.allocator.buffer(bytes: connection.output)
             connection.output = []
+            if broker.core.drained(connection) { broker.scheduleDrain() }
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         }
         if connection.isClosing {
             isShut = true
-            context.close(promise: nil)
+            held = ByteBuffer()
+            hasOutput && !isTLS ? partFrom(context) : context.close(promise: nil)
         } else if connection.hasMore, context.channel.isWritable {
             broker.core.fill(connection, now: BrokerLoop.now)
             broker.scheduleDrain()
         }
+    }
+
+    /// Time for the last packets to arrive and for the client to close.
+    private static let partingPatience = TimeAmount.seconds(2)
+
+    /// Closes once the client has read why: a socket that is closed with unread bytes in it throws away what is on its
+    /// way to the client as well. (The TLS handler waits by itself.)
+    private func partFrom(_ context: ChannelHandlerContext) {
+        context.close(mode: .output, promise: nil)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.partingPatience) { bound.value.context?.close(promise: nil) }
     }
 }

@@ -23,6 +23,8 @@ struct AdminRoutes {
         var label: String
         var role: Role?
         var uid: String?
+        /// Whether it is to be an access key for AWS's SDKs.
+        var aws: Bool?
     }
 
     private struct Secret: Encodable {
@@ -63,6 +65,9 @@ struct AdminRoutes {
         }
         group.post("tokens") { request, _ in
             let body = try await request.decode(NewToken.self)
+            if body.aws == true {
+                return Response.json(try await operations.makeAccessKey(label: body.label), status: .created)
+            }
             let token = try await operations.makeToken(label: body.label, role: body.role ?? .operator, uid: body.uid)
             return Response.json(Secret(label: token.label, role: token.role, token: token.secret), status: .created)
         }

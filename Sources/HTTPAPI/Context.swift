@@ -20,6 +20,9 @@ package struct APIContext: RequestContext {
     /// The client's address, without its port.
     var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
 
+    /// Whether the client came by TLS.
+    func isTLS() async -> Bool { await (try? channel.nioSSL_tlsVersion().get()) != nil }
+
     /// The thing that the client's verified certificate names; nil without TLS or without a certificate.
     func certificateThing() async -> String? {
         guard let certificate = try? await channel.nioSSL_peerCertificate().get(),

@@ -23,6 +23,8 @@ package struct HTTPService: Sendable {
         package var server: @Sendable () -> ConsolePages.Server
         /// Who takes MQTT clients that come over WebSocket.
         package var broker: WebSocketMQTT.Broker
+        /// What programs ask of the broker.
+        package var programs: BrokerCalls
         /// Whether everything is loaded and open.
         package var isReady: @Sendable () -> Bool
         /// The numbers of `/metrics`, in Prometheus' text format.
@@ -31,6 +33,7 @@ package struct HTTPService: Sendable {
         package init(
             isDevelopment: Bool, imageLimit: Int, publicURL: @escaping @Sendable () -> String,
             server: @escaping @Sendable () -> ConsolePages.Server, broker: @escaping WebSocketMQTT.Broker,
+            programs: BrokerCalls,
             isReady: @escaping @Sendable () -> Bool,
             metrics: @escaping @Sendable () async -> String
         ) {
@@ -39,6 +42,7 @@ package struct HTTPService: Sendable {
             self.publicURL = publicURL
             self.server = server
             self.broker = broker
+            self.programs = programs
             self.isReady = isReady
             self.metrics = metrics
         }
@@ -80,7 +84,11 @@ package struct HTTPService: Sendable {
         let router = Router(context: APIContext.self, options: [.autoGenerateHeadEndpoints])
         router.add(middleware: ProblemMiddleware(isOwners: false))
         addHealth(to: router)
-        ShadowRoutes(operations: operations, isDevelopment: configuration.isDevelopment).add(to: router)
+        AWSFront(
+            access: AWSAccess(operations: operations, isDevelopment: configuration.isDevelopment),
+            data: IoTData(operations: operations, broker: configuration.programs),
+            jobs: IoTJobsData(operations: operations), control: IoTControl(operations: operations)
+        ).add(to: router)
 
         let owners = router.group("app").add(middleware: ProblemMiddleware(isOwners: true))
         SessionRoutes(operations: operations).add(to: owners)

@@ -6,6 +6,12 @@ package struct JobCancellation: Equatable, Sendable {
     package var reasonCode: String?
     /// 1 to 2028 characters.
     package var comment: String?
+
+    /// Takes both.
+    package init(reasonCode: String?, comment: String?) {
+        self.reasonCode = reasonCode
+        self.comment = comment
+    }
 }
 
 extension Job {

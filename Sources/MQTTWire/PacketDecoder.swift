@@ -130,9 +130,10 @@ extension PacketDecoder {
         return (reason, try properties(of: place).range)
     }
 
-    /// AUTH (clause 3.15): empty, or reason code and properties with the method.
+    /// AUTH (clause 3.15): empty, which is a server's Success, or reason code and properties with the method.
     mutating func auth() throws(MQTTFault) -> Auth {
         guard reader.remaining > 0 else {
+            guard sender != .client else { throw .invalidReasonCode(ReasonCode.success.rawValue) }
             return Auth(reason: .success, properties: ByteRange(start: reader.offset, count: 0))
         }
         let reason = try reasonCode()

@@ -102,14 +102,17 @@ public enum ReasonCode: UInt8, Sendable {
 }
 
 extension ReasonCode {
-    /// The nearest CONNACK return code of 3.1.1, from 0 to 5 (table 3.1 there).
-    public var connectReturnCode: UInt8 {
+    /// The CONNACK return code of 3.1.1 that says it, from 0 to 5; `nil` where none does (table 3.1 there).
+    public var connectReturnCode: UInt8? {
         switch self {
         case .unsupportedProtocolVersion: 1
         case .clientIdentifierNotValid: 2
+        case .unspecifiedError, .implementationSpecificError, .serverUnavailable, .serverBusy, .serverShuttingDown,
+            .quotaExceeded, .connectionRateExceeded, .useAnotherServer, .serverMoved:
+            3
         case .badUserNameOrPassword: 4
         case .notAuthorized, .banned, .badAuthenticationMethod: 5
-        default: isFailure ? 3 : 0
+        default: isFailure ? nil : 0
         }
     }
 

@@ -12,8 +12,9 @@ public enum SessionPresence: Sendable {
 extension PacketEncoder {
     /// Appends CONNACK (clause 3.2).
     ///
-    /// A refusal never says that a session is present [MQTT-3.2.2-6]. In 3.1.1 the reason becomes the nearest
-    /// of the return codes 0 to 5.
+    /// A refusal never says that a session is present [MQTT-3.2.2-6]. In 3.1.1 the reason becomes one of the
+    /// return codes 0 to 5.
+    /// - Throws: `.invalidReasonCode` where 3.1.1 has no return code for `reason`; nothing is appended then.
     @inlinable
     public func connack(
         session: SessionPresence,
@@ -21,11 +22,13 @@ extension PacketEncoder {
         properties: Span<UInt8> = Span(),
         to sink: inout some ByteSink
     ) throws(MQTTFault) {
+        let code = version == .v5 ? reason.rawValue : reason.connectReturnCode
+        guard let code else { throw .invalidReasonCode(reason.rawValue) }
         let body = try 2 + blockBytes(properties)
         try Self.check(body: body)
         Self.appendHeader(.connack, body: body, to: &sink)
         sink.append(session == .present && !reason.isFailure ? 1 : 0)
-        sink.append(version == .v5 ? reason.rawValue : reason.connectReturnCode)
+        sink.append(code)
         appendBlock(properties, to: &sink)
     }
 

@@ -116,8 +116,12 @@ extension Operations {
         }
         try db.execute(
             sql: """
-                INSERT INTO devices (thing, product, hardware, owner, token_hash, created) VALUES (?, ?, ?, ?, ?, ?)
-                """, arguments: [draft.thing, draft.product, hardware, draft.owner, tokenHash, now])
+                INSERT INTO devices (thing, product, hardware, owner, token_hash, created, thing_id)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                draft.thing, draft.product, hardware, draft.owner, tokenHash, now, UUID().uuidString.lowercased(),
+            ])
         if let owner = draft.owner {
             try db.execute(
                 sql: "UPDATE users SET device_id = ? WHERE uid = ? AND device_id IS NULL",

@@ -49,14 +49,21 @@ extension Operations {
         let now = Self.now()
         try await store.perform { transaction in
             _ = try Self.deviceRow(thing, transaction)
-            let db = transaction.db
-            try db.execute(sql: "UPDATE users SET device_id = NULL WHERE device_id = ?", arguments: [thing])
-            try db.execute(sql: "DELETE FROM logs WHERE thing = ?", arguments: [thing])
-            try db.execute(sql: "DELETE FROM presence WHERE thing = ?", arguments: [thing])
-            try db.execute(sql: "DELETE FROM devices WHERE thing = ?", arguments: [thing])
-            try Self.note(.deviceRemoved, thing: thing, transaction, now)
-            transaction.afterCommit(.disconnect(thing: thing))
+            var desk = JobDesk(transaction)
+            try desk.leave(thing)
+            try Self.remove(device: thing, transaction, now)
         }
+    }
+
+    /// Removes a device's rows; its jobs have been told.
+    static func remove(device thing: String, _ transaction: Transaction, _ now: Int64) throws {
+        let db = transaction.db
+        try db.execute(sql: "UPDATE users SET device_id = NULL WHERE device_id = ?", arguments: [thing])
+        try db.execute(sql: "DELETE FROM logs WHERE thing = ?", arguments: [thing])
+        try db.execute(sql: "DELETE FROM presence WHERE thing = ?", arguments: [thing])
+        try db.execute(sql: "DELETE FROM devices WHERE thing = ?", arguments: [thing])
+        try note(.deviceRemoved, thing: thing, transaction, now)
+        transaction.afterCommit(.disconnect(thing: thing))
     }
 
     private static func orderUpdate(

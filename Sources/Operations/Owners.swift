@@ -86,23 +86,36 @@ extension Operations {
         _ change: UserChange, from device: Row, _ transaction: Transaction, _ now: Int64
     ) throws {
         let thing: String = device["thing"]
+        let delivery = try delivery(to: device, transaction)
         switch change.firmwareVersion {
         case .absent: break
-        case .value(let version?): try beginUpdate(version, for: device, transaction, now)
+        case .value(let version?):
+            try beginUpdate(version, for: device, delivery, transaction, now)
         case .value(nil): try takeBack(thing, "the owner took it back", transaction, now)
         }
         guard let id = ShadowID(thing: thing, name: nil) else { return }
+        if delivery == .job, case .value = change.firmwareVersion,
+            try transaction.shadow(id)?.string(.desired, ["config", "firmware_version"]) != nil
+        {
+            try update(
+                id, payload: Array(#"{"state":{"desired":{"config":{"firmware_version":null}}}}"#.utf8), transaction,
+                now)
+        }
         if change.phraseType == .value(nil) {
             try update(
                 id, payload: Array(#"{"state":{"desired":{"config":{"phrase_type":null}}}}"#.utf8), transaction, now)
         }
-        if let payload = try desired(change) { try update(id, payload: Array(payload.utf8), transaction, now) }
+        if let payload = try desired(change, delivery) {
+            try update(id, payload: Array(payload.utf8), transaction, now)
+        }
     }
 
     /// The wishes as the desired state of a shadow, in the JSON form of their Protocol Buffers message; nil without any.
-    private static func desired(_ change: UserChange) throws -> String? {
+    ///
+    /// A version that goes out as a job is no part of it: the device would have it from two sides.
+    private static func desired(_ change: UserChange, _ delivery: Delivery) throws -> String? {
         var config = ProtoDeviceConfig()
-        if case .value(let version?) = change.firmwareVersion { config.firmwareVersion = version }
+        if delivery == .shadow, case .value(let version?) = change.firmwareVersion { config.firmwareVersion = version }
         if case .value(let phrase?) = change.phraseType { config.phraseType = phrase }
         guard config.hasFirmwareVersion || config.hasPhraseType else { return nil }
         var message = ProtoPublishShadowDesired()

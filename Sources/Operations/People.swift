@@ -25,6 +25,8 @@ package struct TokenSummary: Sendable, Codable, Equatable {
     package var label: String
     package var role: Role
     package var uid: String?
+    /// `AWS_ACCESS_KEY_ID`, where it is an access key.
+    package var access_key_id: String?
     package var created: Int64
     /// When it was last used, to the minute; nil for never.
     package var used: Int64?
@@ -174,15 +176,7 @@ extension Operations {
         let secret = Secrets.make("apus_")
         let now = Self.now()
         return try await store.perform { transaction in
-            guard
-                try !Bool.fetch(
-                    transaction, "SELECT EXISTS (SELECT 1 FROM credentials WHERE kind = 'token' AND label = ?)", [label]
-                )
-            else {
-                throw Refusal(
-                    .conflict, "Token exists", "there is a token named \"\(label)\" already",
-                    advice: "Choose another name, or take it back: apus token revoke \(label)")
-            }
+            try Self.checkTokenLabel(label, transaction)
             if let uid { _ = try Self.role(of: uid, transaction) }
             try Self.insertCredential(
                 transaction, secret, kind: "token", uid: uid, role: role, label: label, now: now, expires: nil)
@@ -190,13 +184,27 @@ extension Operations {
         }
     }
 
-    /// All tokens, by name.
+    /// Sees that no token and no access key has this name.
+    static func checkTokenLabel(_ label: String, _ transaction: Transaction) throws {
+        let isTaken = try Bool.fetch(
+            transaction, "SELECT EXISTS (SELECT 1 FROM credentials WHERE kind IN ('token', 'aws') AND label = ?)",
+            [label])
+        guard !isTaken else {
+            throw Refusal(
+                .conflict, "Token exists", "there is a token named \"\(label)\" already",
+                advice: "Choose another name, or take it back: apus token revoke \(label)")
+        }
+    }
+
+    /// All tokens and access keys, by name.
     package func tokens() async throws -> [TokenSummary] {
         try await store.perform { transaction in
-            try Row.fetchAll(transaction.db, sql: "SELECT * FROM credentials WHERE kind = 'token' ORDER BY label").map {
+            try Row.fetchAll(
+                transaction.db, sql: "SELECT * FROM credentials WHERE kind IN ('token', 'aws') ORDER BY label"
+            ).map {
                 TokenSummary(
                     label: $0["label"], role: Role(rawValue: $0["role"]) ?? .owner, uid: $0["uid"],
-                    created: $0["created"], used: $0["used"])
+                    access_key_id: $0["access_key"], created: $0["created"], used: $0["used"])
             }
         }
     }
@@ -205,7 +213,7 @@ extension Operations {
     package func revokeToken(label: String) async throws {
         try await store.perform { transaction in
             try transaction.db.execute(
-                sql: "DELETE FROM credentials WHERE kind = 'token' AND label = ?", arguments: [label])
+                sql: "DELETE FROM credentials WHERE kind IN ('token', 'aws') AND label = ?", arguments: [label])
             guard transaction.db.changesCount > 0 else {
                 throw Refusal(
                     .notFound, "No such token", "there is no token named \"\(label)\"", advice: "apus token list")
@@ -245,12 +253,16 @@ extension Operations {
                     """, arguments: [Secrets.digest(secret), now])
             guard let row, let role = Role(rawValue: row["role"]) else { return nil }
             let isToken = row["kind"] == "token"
-            if isToken, now - (row["used"] ?? 0) >= Self.useInterval {
-                try transaction.db.execute(
-                    sql: "UPDATE credentials SET used = ? WHERE hash = ?", arguments: [now, row["hash"] as Data])
-            }
+            if isToken { try Self.noteUse(of: row, transaction, now) }
             return Caller(uid: row["uid"], role: role, label: isToken ? row["label"] : nil)
         }
+    }
+
+    /// Remembers that a token was used, not at every use.
+    static func noteUse(of row: Row, _ transaction: Transaction, _ now: Int64) throws {
+        guard now - (row["used"] ?? 0) >= useInterval else { return }
+        try transaction.db.execute(
+            sql: "UPDATE credentials SET used = ? WHERE hash = ?", arguments: [now, row["hash"] as Data])
     }
 
     // MARK: Rows

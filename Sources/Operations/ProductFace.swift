@@ -67,9 +67,10 @@ package struct ProductChange: Sendable, Decodable {
     package var offSeconds: Field<Int> = .absent
     package var supportUntil: Field<String> = .absent
     package var settings: Field<[ProductSetting]> = .absent
+    package var delivery: Field<String> = .absent
 
     private enum CodingKeys: String, CodingKey {
-        case name, picture, minutes, settings
+        case name, picture, minutes, settings, delivery
         case offSeconds = "off_seconds"
         case supportUntil = "support_until"
     }
@@ -88,11 +89,12 @@ package struct ProductChange: Sendable, Decodable {
         // An empty field of a form says the same as null.
         if case .value("") = supportUntil { supportUntil = .value(nil) }
         settings = try field(.settings)
+        delivery = try field(.delivery)
     }
 }
 
 extension Operations {
-    /// Changes what owners are shown of a product.
+    /// Changes what owners are shown of a product, and how its devices are handed updates.
     package func changeProduct(_ slug: String, _ change: ProductChange) async throws -> ProductSummary {
         try Self.validate(change)
         return try await store.perform { transaction in
@@ -106,6 +108,7 @@ extension Operations {
             if case .value(let minutes) = change.minutes { try set("minutes", minutes) }
             if case .value(let seconds) = change.offSeconds { try set("off_seconds", seconds) }
             if case .value(let month) = change.supportUntil { try set("support_until", month) }
+            if case .value(let delivery) = change.delivery { try set("delivery", delivery ?? Delivery.shadow.rawValue) }
             if case .value(let settings) = change.settings {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -133,6 +136,9 @@ extension Operations {
         }
         if case .value(let month?) = change.supportUntil, month.wholeMatch(of: /20[0-9]{2}-(0[1-9]|1[0-2])/) == nil {
             throw refuse("Not a month", "support_until is \"\(month)\"; expected a month such as 2031-06")
+        }
+        if case .value(let delivery?) = change.delivery, Delivery(rawValue: delivery) == nil {
+            throw refuse("Unknown delivery", "delivery is \"\(delivery)\"; expected shadow or job")
         }
         guard case .value(let settings?) = change.settings else { return }
         for setting in settings where setting.name != "phrase_type" {

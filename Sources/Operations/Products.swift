@@ -8,6 +8,8 @@ package struct ProductSummary: Sendable, Codable, Equatable {
     package var name: String
     package var format: ImageRule
     package var hardware: [String]
+    /// How its devices are handed their updates.
+    package var delivery: Delivery
     package var face: ProductFace
     package var created: Int64
 }
@@ -72,7 +74,7 @@ extension Operations {
             transaction.db, sql: "SELECT model FROM hardware WHERE product = ? ORDER BY model", arguments: [slug])
         return ProductSummary(
             slug: slug, name: row["name"], format: ImageRule(rawValue: row["kind"]) ?? .any, hardware: models,
-            face: ProductFace(row), created: row["created"])
+            delivery: Delivery(rawValue: row["delivery"]) ?? .shadow, face: ProductFace(row), created: row["created"])
     }
 
     /// Adds a hardware model to a product; one that is there already stays.

@@ -10,16 +10,35 @@ extension Operations {
     /// Answers a shadow request that came over MQTT; what it publishes leaves after the commit.
     ///
     /// `completion` hears, after the commit, whether the request was carried out (a refusal to the client counts as that).
+    ///
+    /// - Parameter isThrottled: the connection has too many requests open: this one is refused.
     package func shadowRequest(
-        topic: [UInt8], payload: [UInt8], completion: @escaping @Sendable (Result<Void, any Error>) -> Void
+        topic: [UInt8], payload: [UInt8], isThrottled: Bool,
+        completion: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) {
         guard let request = ShadowRequest.parse(topic: topic.span) else { return completion(.success(())) }
+        if isThrottled {
+            return store.submit(isolation: .singleWrite) { transaction in
+                let seconds = UInt64(Self.now() / 1000)
+                let outcome = ShadowService.throttled(request, payload: payload.span, timestampSeconds: seconds)
+                Self.publish(outcome.publications, of: request.id, transaction)
+            } completion: {
+                completion($0)
+            }
+        }
         // The common update writes one row: only where more follows from it a savepoint is worth its statements.
         let report = request.operation == .update && request.id.name == nil ? NamedReport(payload) : nil
         store.submit(isolation: report == nil ? .singleWrite : .savepoint) { transaction in
             _ = try Self.answer(request, payload, from: .mqtt, transaction)
         } completion: {
             completion($0)
+        }
+    }
+
+    /// Carries out a shadow request that came over HTTP as a message to its topic.
+    package func shadowRequest(topic: [UInt8], payload: [UInt8]) async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            shadowRequest(topic: topic, payload: payload, isThrottled: false) { continuation.resume(with: $0) }
         }
     }
 
@@ -49,14 +68,18 @@ extension Operations {
             try transaction.store(stored, as: request.id)
             transaction.afterCommit(.changed(thing: request.id.thing))
         }
-        for publication in outcome.publications {
-            transaction.afterCommit(
-                .publish(topic: ShadowService.topic(for: request.id, publication.suffix), payload: publication.payload))
-        }
+        publish(outcome.publications, of: request.id, transaction)
         if let stored = outcome.stored, request.operation == .update, request.id.name == nil {
             try follow(payload, stored, by: request.id.thing, transaction, now)
         }
         return outcome.answer
+    }
+
+    private static func publish(_ publications: [ShadowPublication], of id: ShadowID, _ transaction: Transaction) {
+        for publication in publications {
+            transaction.afterCommit(
+                .publish(topic: ShadowService.topic(for: id, publication.suffix), payload: publication.payload))
+        }
     }
 
     /// An update by the server itself; it must be legal.

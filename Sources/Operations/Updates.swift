@@ -119,7 +119,7 @@ extension Operations {
 
     /// Begins the update of a device to `version`, in place of one to another version.
     static func beginUpdate(
-        _ version: String, for device: Row, _ transaction: Transaction, _ now: Int64
+        _ version: String, for device: Row, _ delivery: Delivery, _ transaction: Transaction, _ now: Int64
     ) throws {
         let thing: String = device["thing"]
         let running: String? = device["reported_version"]
@@ -138,9 +138,11 @@ extension Operations {
                     (thing, version, from_version, phase, percent, attempts, reports, created, changed, deadline)
                 VALUES (?, ?, ?, ?, 0, 0, 0, ?, ?, ?)
                 """, arguments: [thing, version, running, update.phase.rawValue, now, now, update.deadline])
-        try noteStep(of: update, transaction.db.lastInsertedRowID, transaction, now)
+        let id = transaction.db.lastInsertedRowID
+        try noteStep(of: update, id, transaction, now)
         try note(.updateBegan, thing: thing, version: version, transaction, now)
         try announce(update, owner: device["owner"], transaction, now)
+        if delivery == .job { try handOut(id, version, to: device, transaction) }
     }
 
     /// Keeps when an update reached a phase, for its timeline.
@@ -202,6 +204,7 @@ extension Operations {
         let owner = try String.fetchOne(
             transaction.db, sql: "SELECT owner FROM devices WHERE thing = ?", arguments: [thing])
         try announce(update, owner: owner, transaction, now)
+        if update.phase.isEnd { try takeBackJob(of: id, update.reason, transaction) }
         if update.phase.needsReturn, returning == .yes {
             try returnDesired(of: thing, owner: owner, update, transaction, now)
         }

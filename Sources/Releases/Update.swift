@@ -61,6 +61,8 @@ package enum UpdateInput: Sendable, Equatable {
     case fetchBegan
     /// So many bytes of the image have been handed out.
     case handedOut(bytes: Int, of: Int)
+    /// The device will not have it: no use in trying again.
+    case refused(reason: String)
     /// The owner or an operator wants something else.
     case cancelled(reason: String)
     /// The time is `now`, milliseconds.
@@ -82,6 +84,7 @@ extension Update {
             status(state, percent, error)
         case .fetchBegan: fetchBegan()
         case .handedOut(let bytes, let total): handedOut(bytes, total)
+        case .refused(let why): finish(.failed, why)
         case .cancelled(let why): finish(.cancelled, why)
         case .clock(let now):
             if now >= deadline { finish(.timedOut, "the device did not finish in time") }

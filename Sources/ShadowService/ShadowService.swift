@@ -73,6 +73,21 @@ public enum ShadowService {
         }
     }
 
+    /// Refuses a request because its connection has too many open (1.2: 10), whatever it asks.
+    public static func throttled(
+        _ request: ShadowRequest, payload: Span<UInt8>, timestampSeconds: UInt64
+    ) -> ShadowOutcome {
+        var token: [UInt8]?
+        do throws(ShadowRequestBody.Rejected) {
+            token = try ShadowRequestBody(payload).clientToken
+        } catch {
+            token = error.clientToken
+        }
+        return refused(
+            request, ShadowRefusal(429, "Too many requests in flight on this connection"), token, timestampSeconds,
+            from: .mqtt)
+    }
+
     private static func update(
         _ request: ShadowRequest, _ body: consuming ShadowRequestBody, _ current: StoredShadow?, _ seconds: UInt64
     ) throws(ShadowRequestBody.Rejected) -> ShadowOutcome {

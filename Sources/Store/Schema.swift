@@ -31,6 +31,11 @@ enum Schema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("6 jobs") { db in
+            for statement in jobs {
+                try db.execute(sql: statement)
+            }
+        }
         return migrator
     }()
 
@@ -196,5 +201,61 @@ enum Schema {
         "UPDATE releases SET published = created",
         "ALTER TABLE credentials ADD COLUMN used INTEGER",
         "CREATE INDEX devices_by_presence ON devices(connected, last_seen)",
+    ]
+
+    /// AWS IoT's registry and jobs.
+    ///
+    /// Their times are seconds since the Unix epoch, as on the wire. A device is a thing; counts of executions are eight numbers with commas, in the order of `ExecutionStatus`.
+    private static let jobs = [
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        "ALTER TABLE products ADD COLUMN delivery TEXT NOT NULL DEFAULT 'shadow'",
+        "ALTER TABLE devices ADD COLUMN thing_id TEXT",
+        """
+        UPDATE devices SET thing_id = lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-' || hex(randomblob(2))
+            || '-' || hex(randomblob(2)) || '-' || hex(randomblob(6)))
+        """,
+        "ALTER TABLE devices ADD COLUMN thing_type TEXT",
+        "ALTER TABLE devices ADD COLUMN thing_attributes TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE devices ADD COLUMN thing_version INTEGER NOT NULL DEFAULT 1",
+        """
+        CREATE TABLE thing_groups (
+            name TEXT PRIMARY KEY, id TEXT NOT NULL, parent TEXT REFERENCES thing_groups, description TEXT,
+            attributes TEXT NOT NULL, version INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID
+        """,
+        "ALTER TABLE credentials ADD COLUMN access_key TEXT",
+        "ALTER TABLE credentials ADD COLUMN secret TEXT",
+        "CREATE UNIQUE INDEX credentials_by_access_key ON credentials(access_key) WHERE access_key IS NOT NULL",
+        "CREATE INDEX thing_groups_by_parent ON thing_groups(parent)",
+        """
+        CREATE TABLE group_members (
+            thing TEXT NOT NULL REFERENCES devices ON DELETE CASCADE,
+            name TEXT NOT NULL REFERENCES thing_groups ON DELETE CASCADE, PRIMARY KEY (thing, name)) WITHOUT ROWID
+        """,
+        "CREATE INDEX group_members_by_group ON group_members(name, thing)",
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY, document BLOB NOT NULL, document_source TEXT, selection TEXT NOT NULL,
+            targets TEXT NOT NULL, configuration BLOB NOT NULL, created INTEGER NOT NULL, status TEXT NOT NULL,
+            updated INTEGER NOT NULL, completed INTEGER, force_canceled INTEGER NOT NULL, reason_code TEXT, comment TEXT,
+            things TEXT NOT NULL, finished TEXT NOT NULL, executions INTEGER NOT NULL, waiting INTEGER NOT NULL,
+            notified INTEGER NOT NULL, rollout_stopped INTEGER NOT NULL, window_last INTEGER,
+            window_queued INTEGER NOT NULL, window_rate INTEGER NOT NULL, deadline INTEGER) WITHOUT ROWID
+        """,
+        "CREATE INDEX jobs_by_deadline ON jobs(deadline) WHERE deadline IS NOT NULL",
+        "CREATE INDEX jobs_continuous ON jobs(status) WHERE selection = 'CONTINUOUS'",
+        // Targets that a rollout has not reached.
+        "CREATE TABLE job_waiting (job TEXT NOT NULL, thing TEXT NOT NULL, PRIMARY KEY (job, thing)) WITHOUT ROWID",
+        "CREATE INDEX job_waiting_by_thing ON job_waiting(thing)",
+        """
+        CREATE TABLE job_executions (
+            thing TEXT NOT NULL, job TEXT NOT NULL, number INTEGER NOT NULL, place INTEGER NOT NULL,
+            queued INTEGER NOT NULL, retries_failed INTEGER NOT NULL, retries_timed_out INTEGER NOT NULL,
+            status TEXT NOT NULL, details BLOB NOT NULL, started INTEGER, updated INTEGER NOT NULL,
+            version INTEGER NOT NULL, force_canceled INTEGER NOT NULL, in_progress_end INTEGER, step_end INTEGER,
+            deadline INTEGER, PRIMARY KEY (thing, job, number)) WITHOUT ROWID
+        """,
+        "CREATE INDEX job_executions_by_job ON job_executions(job, status, thing)",
+        "CREATE INDEX job_executions_pending ON job_executions(thing) WHERE status IN ('QUEUED', 'IN_PROGRESS')",
+        "CREATE INDEX job_executions_by_deadline ON job_executions(deadline) WHERE deadline IS NOT NULL",
     ]
 }

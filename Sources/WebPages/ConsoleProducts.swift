@@ -52,6 +52,7 @@ extension ConsolePages {
         let canEdit = true
         var supportUntil: String
         var pictures: [Choice]
+        var deliveries: [Choice]
         var offSeconds: String
         var minutes: String
         var settings: [Setting]
@@ -114,6 +115,9 @@ extension ConsolePages {
             supportUntil: face.supportUntil ?? "",
             pictures: ProductFace.pictures.map {
                 Choice($0, $0.prefix(1).uppercased() + $0.dropFirst(), isSelected: $0 == face.picture)
+            },
+            deliveries: [(Delivery.shadow, "Shadow: desired version"), (.job, "Job of AWS IoT")].map {
+                Choice($0.rawValue, $1, isSelected: $0 == product.delivery)
             },
             offSeconds: face.offSeconds.map(String.init) ?? "", minutes: face.minutes.map(String.init) ?? "",
             settings: [

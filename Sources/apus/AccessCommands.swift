@@ -131,13 +131,28 @@ struct TokenCommand: ParsableCommand {
     struct Create: ServerCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a token; it is shown only now.",
-            discussion: "Example: apus token create build-server --role operator")
+            discussion: """
+                With --aws it is an access key for AWS's SDKs, with the rights of an operator: AWS_ACCESS_KEY_ID and \
+                AWS_SECRET_ACCESS_KEY.
+
+                Examples: apus token create build-server --role operator
+                          apus token create backend --aws
+                """)
         @OptionGroup var access: ServerAccess
         @Argument(help: "What it is for.") var label: String
         @Option(help: "owner, operator or admin.") var role: Role = .operator
         @Option(help: "The account it acts for.") var user: String?
+        @Flag(help: "Make an access key for AWS's SDKs.") var aws = false
 
         func run(_ client: Client) async throws {
+            if aws {
+                let data = try await client.send(
+                    "POST", "/api/v1/tokens", body: .bytes(Client.encode(["label": label, "aws": true])))
+                return try present(data, as: NewAccessKey.self) {
+                    Console.result("AWS_ACCESS_KEY_ID=\($0.access_key_id)")
+                    Console.result("AWS_SECRET_ACCESS_KEY=\($0.secret_access_key)")
+                }
+            }
             let data = try await client.send(
                 "POST", "/api/v1/tokens",
                 body: .bytes(Client.encode(["label": label, "role": role.rawValue, "uid": user])))
@@ -154,9 +169,11 @@ struct TokenCommand: ParsableCommand {
             let data = try await client.send("GET", "/api/v1/tokens")
             try present(data, as: [String: [TokenSummary]].self) { answer in
                 Table.print(
-                    ["TOKEN", "ROLE", "ACCOUNT", "CREATED"],
+                    ["TOKEN", "ROLE", "ACCOUNT", "ACCESS KEY", "CREATED"],
                     answer["tokens", default: []].map {
-                        [$0.label, $0.role.rawValue, $0.uid ?? "-", Table.time($0.created)]
+                        [
+                            $0.label, $0.role.rawValue, $0.uid ?? "-", $0.access_key_id ?? "-", Table.time($0.created),
+                        ]
                     })
             }
         }

@@ -82,7 +82,7 @@ struct ProductCommand: ParsableCommand {
 
     struct Set: ServerCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Change what owners are shown of a product.",
+            abstract: "Change what owners are shown of a product, and how its devices get updates.",
             discussion: """
                 Example: apus product set lamp --picture lamp --off-seconds 20 --support-until 2031-06
                 An empty value clears: --support-until ""
@@ -94,6 +94,7 @@ struct ProductCommand: ParsableCommand {
         @Option(help: "Minutes of an update, used until three were measured.") var minutes: Int?
         @Option(help: "Seconds that the device is off during an update.") var offSeconds: Int?
         @Option(help: "Month until which updates are promised, such as 2031-06.") var supportUntil: String?
+        @Option(help: "How its devices are handed updates: shadow or job.") var delivery: String?
         @Option(help: "What owners read beside the setting phrase_type; an empty label takes it away.")
         var phraseLabel: String?
         @Option(
@@ -114,6 +115,7 @@ struct ProductCommand: ParsableCommand {
             }
             put("name", name)
             put("picture", picture)
+            put("delivery", delivery)
             put("support_until", supportUntil)
             if let minutes { change["minutes"] = minutes }
             if let offSeconds { change["off_seconds"] = offSeconds }

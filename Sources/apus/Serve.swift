@@ -36,7 +36,7 @@ struct Serve: AsyncParsableCommand {
     var insecureMqtt = false
 
     @Flag(
-        help: "AWS IoT's broker limits: 7 slashes in a topic, 8 filters in a SUBSCRIBE, 50 subscriptions of a client.")
+        help: "AWS IoT's broker limits: 7 slashes, 8 filters in a SUBSCRIBE, 50 subscriptions, 100 messages a second.")
     var awsLimits = false
 
     @Option(help: "Larger and zero keep-alive intervals become this many seconds.")

@@ -88,9 +88,12 @@ struct Server: Sendable {
                 isDevelopment: options.isDevelopment, imageLimit: settings.imageBytes,
                 publicURL: { bound.publicURL }, server: { bound.describe(directory, transport) },
                 broker: { broker.adopt($0, address: $1, certificateThing: $2) },
+                programs: Wiring.programs(broker),
                 isReady: { bound.isComplete },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),
             logger: logger)
+        let operations = self.operations
+        bound.whenOpen { url in Task { try? await operations.notePublicURL(url) } }
         try await FirstStart(operations, directory, options, bound).run()
     }
 
@@ -127,6 +130,7 @@ struct Server: Sendable {
                 host: addresses.https.host, port: addresses.https.port, tls: httpTLS, group: groups.http
             ) { bound.set(\.https, $0) },
             Maintenance(operations: operations, hub: hub, logger: logger),
+            JobClock(operations: operations, logger: logger),
             Farewell(broker: broker, hub: hub, listeners: [plain, secure]),
         ]
         var configuration = ServiceGroupConfiguration(

@@ -29,6 +29,14 @@ enum Wiring {
         }
     }
 
+    /// What programs ask of the broker over HTTP.
+    static func programs(_ broker: BrokerServer) -> BrokerCalls {
+        BrokerCalls(
+            publish: { try await broker.publish($0, as: $1) }, send: { try await broker.send($0, to: $1) },
+            client: { try await broker.client($0) },
+            disconnect: { try await broker.disconnect(client: $0, endsSession: $1, dropsWill: $2) })
+    }
+
     /// What the broker asks of the rest.
     static func hooks(_ operations: Operations, _ logs: LogCollector, isDevelopment: Bool) -> BrokerHooks {
         BrokerHooks(
@@ -36,16 +44,37 @@ enum Wiring {
                 if isDevelopment { return answer(.accepted(.administrator)) }
                 Task { answer(await Doorkeeper.judge(credentials, operations)) }
             },
-            shadowRequest: { topic, payload, answer in
-                operations.shadowRequest(topic: topic, payload: payload) { answer($0.completion) }
-            },
+            request: { request, answer in carryOut(request, operations, answer) },
             deviceLog: { thing, payload in logs.take(thing: thing, payload: payload) },
             presence: { thing, isConnected, address, reason in
                 operations.notePresence(
                     thing: String(decoding: thing, as: UTF8.self), isConnected: isConnected, address: address,
                     reason: reason)
             },
-            commit: { changes, answer in operations.store(changes) { answer($0.completion) } })
+            commit: { changes, answer in operations.store(changes) { answer($0.completion) } },
+            restore: { answer in Task { answer(try? await operations.restoredBrokerState()) } })
+    }
+}
+
+extension Wiring {
+    private static func carryOut(
+        _ request: ServiceRequest, _ operations: Operations, _ answer: @escaping @Sendable (RequestOutcome) -> Void
+    ) {
+        switch request.service {
+        case .shadow, .shadowThrottled:
+            let isThrottled = request.service == .shadowThrottled
+            operations.shadowRequest(topic: request.topic, payload: request.payload, isThrottled: isThrottled) {
+                answer($0.completion == .done ? .done : .failed)
+            }
+        case .jobs:
+            operations.jobRequest(topic: request.topic, payload: request.payload) { result in
+                switch result {
+                case .success(let message?): answer(.answered(topic: message.topic, payload: message.payload))
+                case .success(nil): answer(.done)
+                case .failure: answer(.failed)
+                }
+            }
+        }
     }
 }
 
@@ -110,6 +139,22 @@ struct Maintenance: Service {
                 try await operations.trimLogs()
             } catch {
                 logger.error("maintenance failed", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+/// Carries out what jobs ask for: rollouts, timers, schedules.
+struct JobClock: Service {
+    let operations: Operations
+    let logger: Logger
+
+    func run() async throws {
+        for await _ in AsyncTimer(every: .seconds(1)).cancelOnGracefulShutdown() {
+            do {
+                try await operations.lookAfterJobs()
+            } catch {
+                logger.error("jobs could not be looked after", metadata: ["error": "\(error)"])
             }
         }
     }

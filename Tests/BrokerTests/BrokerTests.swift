@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The broker's core")
 struct BrokerTests {
-    @Test("QoS 0 and 1 reach a subscriber at the lower of both [MQTT-3.8.4-8]")
+    @Test("QoS 0 and 1 reach a subscriber at the lower of both")
     func delivery() {
         var stage = Stage()
         let (speaker, listener) = (stage.client("s"), stage.client("l"))
@@ -17,7 +17,7 @@ struct BrokerTests {
         #expect(speaker.received() == ["connack 0 false", "puback #9"])
     }
 
-    @Test("overlapping filters give one copy at the highest QoS [MQTT-3.3.5-1]")
+    @Test("overlapping filters give one copy at the highest QoS [MQTT3-3.3.5-1]")
     func overlap() {
         var stage = Stage()
         let client = stage.client("c")
@@ -28,7 +28,9 @@ struct BrokerTests {
         #expect(client.received() == ["publish a/b x 1 #1", "puback #1"])
     }
 
-    @Test("retained messages are kept, replaced and deleted [MQTT-3.3.1-5, 3.3.1-10]")
+    @Test(
+        "retained messages are kept, replaced and deleted [MQTT3-3.3.1-6] [MQTT3-3.3.1-7] [MQTT3-3.3.1-8] [MQTT3-3.3.1-9]"
+    )
     func retained() {
         var stage = Stage()
         let speaker = stage.client("s")
@@ -43,7 +45,9 @@ struct BrokerTests {
         #expect(late.received() == ["publish k/1 live 0"], "a live message has no RETAIN flag")
     }
 
-    @Test("a will is sent when the link breaks, and not after DISCONNECT [MQTT-3.1.2-8, 3.14.4-3]")
+    @Test(
+        "a will is sent when the link breaks, and not after DISCONNECT [MQTT3-3.1.2-8] [MQTT3-3.1.2-10] [MQTT3-3.14.4-3]"
+    )
     func will() {
         var stage = Stage()
         let listener = stage.client("l")
@@ -57,7 +61,7 @@ struct BrokerTests {
         #expect(listener.received() == ["publish gone r 0"])
     }
 
-    @Test("a takeover ends the old connection, whose late close touches nothing [MQTT-3.1.4-3]")
+    @Test("a takeover ends the old connection, whose late close touches nothing [MQTT5-3.1.4-3]")
     func takeover() {
         var stage = Stage()
         let old = stage.client("same", .v5)
@@ -82,7 +86,10 @@ struct BrokerTests {
     }
 
     @Test(
-        "a kept session gets what it missed, in order, and again as duplicates with the same identifiers [MQTT-4.4.0-1]"
+        """
+        a kept session gets what it missed, in order, and again as duplicates with the same identifiers \
+        [MQTT3-3.1.2-4] [MQTT3-2.3.1-4] [MQTT3-3.3.1-1] [MQTT3-4.6.0-1]
+        """
     )
     func keptSession() {
         var stage = Stage()
@@ -103,7 +110,8 @@ struct BrokerTests {
     }
 
     @Test(
-        "what a kept session is owed is acknowledged after the commit, in the order of the publications [MQTT-4.6.0-2]")
+        "what a kept session is owed is acknowledged after the commit, in the order of the publications [MQTT3-4.6.0-2]"
+    )
     func durableAcknowledgement() {
         var stage = Stage()
         let speaker = stage.client("s")
@@ -117,17 +125,6 @@ struct BrokerTests {
         for ticket in stage.open { stage.core.committed(ticket, now: stage.now) }
         stage.settle()
         #expect(speaker.received() == ["puback #1", "puback #2"])
-    }
-
-    @Test("when the disk refuses, nobody is told that it took the message")
-    func commitFailed() {
-        var stage = Stage()
-        let speaker = stage.client("s")
-        stage.commits = false
-        stage.publish("k", "kept", qos: .atLeastOnce, id: 1, retain: .yes, from: speaker)
-        _ = speaker.received()
-        for ticket in stage.open { stage.core.commitFailed(ticket, now: stage.now) }
-        #expect(speaker.received() == [] && speaker.connection.isClosing)
     }
 
     @Test("after a restart sessions, queues and retained messages are there again")
@@ -154,7 +151,7 @@ struct BrokerTests {
         #expect(device.received() == ["suback 1", "publish k v 0 retain"])
     }
 
-    @Test("silence of one and a half keep-alives ends a connection, and ten seconds without CONNECT [MQTT-3.1.2-22]")
+    @Test("silence of one and a half keep-alives ends a connection, and ten seconds without CONNECT [MQTT3-3.1.2-24]")
     func timeouts() {
         var stage = Stage()
         let client = stage.client("c", keepAlive: 10)
@@ -181,7 +178,7 @@ struct BrokerTests {
         #expect(new.received() == ["disconnect 147"])
     }
 
-    @Test("the first packet is CONNECT, and there is only one [MQTT-3.1.0-1, 3.1.0-2]")
+    @Test("the first packet is CONNECT, and there is only one [MQTT3-3.1.0-1] [MQTT3-3.1.0-2]")
     func firstPacket() {
         var stage = Stage()
         let early = Client(.v311, now: stage.now)
@@ -196,7 +193,9 @@ struct BrokerTests {
         #expect(twice.connection.isClosing)
     }
 
-    @Test("random packets never trap and leave the others alone", arguments: UInt64(0)..<60)
+    @Test(
+        "random packets never trap, leave the others alone and get answers that keep to the standard",
+        arguments: UInt64(0)..<60)
     func garbage(seed: UInt64) {
         var stage = Stage()
         let witness = stage.client("w")
@@ -210,6 +209,7 @@ struct BrokerTests {
                 }
                 stage.send([UInt8.random(in: 0...255, using: &random), UInt8(body.count)] + body, from: client)
             }
+            #expect(!client.received().contains("malformed"))
         }
         _ = witness.received()
         stage.publish("w", "well", from: stage.client("s"))

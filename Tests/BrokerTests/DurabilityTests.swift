@@ -60,7 +60,10 @@ private struct World: ~Copyable {
 
     mutating func commitAll() {
         gather()
-        while !pending.isEmpty { commit() }
+        while !pending.isEmpty {
+            commit()
+            gather()
+        }
     }
 
     mutating func acknowledge() {
@@ -92,6 +95,7 @@ private struct World: ~Copyable {
     }
 
     private mutating func gather() {
+        stage.settle()
         guard !stage.open.isEmpty || !stage.changes.isEmpty else { return }
         pending.append((stage.open, stage.changes))
         (stage.open, stage.changes) = ([], [])
@@ -108,11 +112,11 @@ private struct World: ~Copyable {
             guard parts[0] == "publish", let number = Int(parts[2]), let id = UInt16(parts[parts.count - 1].dropFirst())
             else { continue }
             if seen.contains(number) {
-                #expect(parts.contains("dup"), "\(number) comes again without DUP [MQTT-3.3.1-1]")
+                #expect(parts.contains("dup"), "\(number) comes again without DUP [MQTT3-3.3.1-1]")
             } else {
                 seen.append(number)
             }
-            #expect(!unacknowledged.contains(id), "identifier \(id) is in use [MQTT-2.2.1-4]")
+            #expect(!unacknowledged.contains(id), "identifier \(id) is in use [MQTT3-2.3.1-4]")
             unacknowledged.append(id)
         }
     }

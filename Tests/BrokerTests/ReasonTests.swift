@@ -35,21 +35,25 @@ struct ReasonTests {
     }
 
     private static let rows = [
-        Row(rule: "PUBACK [MQTT-3.4.2-2]", text: "the client may not publish to this topic") {
+        Row(rule: "PUBACK [MQTT5-3.4.2-2]", text: "the client may not publish to this topic") {
             $0.publish("free", "x", qos: .atLeastOnce, id: 1, from: $1)
         },
-        Row(rule: "PUBREC [MQTT-3.5.2-2]", text: "the client may not publish to this topic") {
+        Row(rule: "PUBREC [MQTT5-3.5.2-2]", text: "the client may not publish to this topic") {
             $0.publish("free", "x", qos: .exactlyOnce, id: 1, from: $1)
         },
-        Row(rule: "SUBACK [MQTT-3.9.2-1]", text: "a filter is not open to the client") {
+        Row(rule: "SUBACK [MQTT5-3.9.2-1]", text: "a filter is not open to the client") {
             $0.subscribe("free", from: $1)
         },
-        Row(rule: "DISCONNECT [MQTT-3.14.2-3]", text: "the topic alias is 0 or above the maximum", isLast: true) {
+        Row(rule: "DISCONNECT [MQTT5-3.14.2-3]", text: "the topic alias is 0 or above the maximum", isLast: true) {
             $0.send([0x30, 7, 0, 1, 0x61, 3, 0x23, 0, 99], from: $1)
         },
     ]
 
-    @Test("a reason is said where the client wants it and has room for it [MQTT-3.1.2-29]", arguments: rows)
+    @Test(
+        """
+        a reason is said where the client wants it and has room for it \
+        [MQTT5-3.1.2-29] [MQTT5-3.4.2-2] [MQTT5-3.5.2-2] [MQTT5-3.9.2-1] [MQTT5-3.14.2-3]
+        """, arguments: rows)
     private func words(row: Row) {
         for (settings, isSaid) in [
             ([], true), (block(.requestProblemInformation, 1), true),
@@ -78,7 +82,11 @@ struct ReasonTests {
         #expect(stage.client("c", .v311, as: lamp, will: will).received() == ["connack 135 false"])
     }
 
-    @Test("enhanced authentication is refused with 0x8C, AUTH without it is a protocol error (4.12)")
+    @Test(
+        """
+        enhanced authentication is refused with 0x8C, AUTH without it is a protocol error \
+        [MQTT5-4.12.0-1] [MQTT5-4.12.0-4] [MQTT5-4.12.0-7]
+        """)
     func authentication() throws {
         var stage = Stage()
         let method = Array("SCRAM-SHA-1".utf8)
@@ -92,7 +100,8 @@ struct ReasonTests {
         #expect(other.received() == ["disconnect 130"] && other.connection.isClosing)
     }
 
-    @Test("no packet is larger than the client takes; one that cannot hear CONNACK or SUBACK is closed [MQTT-3.1.2-24]")
+    @Test(
+        "no packet is larger than the client takes; one that cannot hear CONNACK or SUBACK is closed [MQTT5-3.1.2-24]")
     func tooLarge() {
         var stage = Stage()
         let tiny = stage.client("t", .v5, properties: Self.limit(4))
@@ -109,7 +118,7 @@ struct ReasonTests {
         #expect(small.received() == [] && small.connection.isClosing)
     }
 
-    @Test("a message that is too large counts as delivered [MQTT-3.1.2-25]")
+    @Test("a message that is too large counts as delivered [MQTT5-3.1.2-25]")
     func counted() {
         var stage = Stage()
         let settings = Self.limit(30) + [PropertyID.receiveMaximum.rawValue, 0, 1]
@@ -122,7 +131,11 @@ struct ReasonTests {
         #expect(client.received() == ["connack 0 false", "suback 1", "publish a y 1 #2"])
     }
 
-    @Test("what a message says about itself goes on unchanged and in order [MQTT-3.3.2-4, 3.3.2-15 ... 3.3.2-20]")
+    @Test(
+        """
+        what a message says about itself goes on unchanged \
+        [MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-20]
+        """)
     func passedOn() throws {
         var block: [UInt8] = [PropertyID.payloadFormatIndicator.rawValue, 1]
         for (id, text) in [(.contentType, "text"), (.responseTopic, "re/ply")] as [(PropertyID, String)] {
@@ -131,10 +144,20 @@ struct ReasonTests {
         }
         let data: [UInt8] = [0, 0xFF, 1]
         try Property.append(.correlationData, bytes: data.span, to: &block)
-        for name in ["b", "a", "b"] {
-            let bytes = Array(name.utf8)
-            try Property.appendUserProperty(name: bytes.span, value: Span(), to: &block)
+        try expectForwarded(block)
+    }
+
+    @Test("User Properties go on unchanged and in order [MQTT5-3.3.2-17] [MQTT5-3.3.2-18]")
+    func userProperties() throws {
+        var block: [UInt8] = []
+        for (name, value) in [("b", "1"), ("a", ""), ("b", "1"), ("", "2")] {
+            let (name, value) = (Array(name.utf8), Array(value.utf8))
+            try Property.appendUserProperty(name: name.span, value: value.span, to: &block)
         }
+        try expectForwarded(block)
+    }
+
+    private func expectForwarded(_ block: [UInt8]) throws {
         var stage = Stage()
         let client = stage.client("c", .v5)
         stage.subscribe("t", from: client)

@@ -74,8 +74,11 @@ struct ClientMemory {
         case .publish(let message): return receive(message, frame)
         case .puback(let ack), .pubcomp(let ack):
             if let index = outgoing.firstIndex(where: { $0.id == ack.packetID }) {
-                promised.insert(outgoing.remove(at: index).number)
+                let number = outgoing.remove(at: index).number
+                if !ack.reason.isFailure { promised.insert(number) }
             }
+        case .pubrec(let ack) where ack.reason.isFailure:
+            outgoing.removeAll { $0.id == ack.packetID }
         case .pubrec(let ack):
             if let index = outgoing.firstIndex(where: { $0.id == ack.packetID }) {
                 outgoing[index].isReleased = true
@@ -107,7 +110,7 @@ struct ClientMemory {
             if taken.insert(message.packetID).inserted {
                 arrivals.append(arrival)
             } else if !message.isDuplicate {
-                breaches.append("identifier \(message.packetID) is in use [MQTT-2.2.1-4]")
+                breaches.append("identifier \(message.packetID) is in use [MQTT5-2.2.1-4]")
             }
             return [0x50, 2] + id
         }

@@ -112,6 +112,7 @@ private struct Town: ~Copyable {
     }
 
     private mutating func gather() {
+        stage.settle()
         guard !stage.open.isEmpty || !stage.changes.isEmpty else { return }
         pending.append((stage.open, stage.changes))
         (stage.open, stage.changes) = ([], [])
@@ -148,7 +149,11 @@ private struct Town: ~Copyable {
 
 @Suite("Sessions under all that can happen")
 struct SessionPropertyTests {
-    @Test("nothing acknowledged is lost, QoS 2 comes once, the order holds", arguments: UInt64(0)..<200)
+    @Test(
+        """
+        nothing acknowledged is lost, QoS 2 comes once, the order holds \
+        [MQTT3-4.6.0-5] [MQTT3-4.6.0-6] [MQTT5-4.6.0-5] [MQTT5-4.6.0-6]
+        """, arguments: UInt64(0)..<200)
     func history(seed: UInt64) {
         var town = Town(seed: seed)
         for _ in 0..<300 { town.step() }

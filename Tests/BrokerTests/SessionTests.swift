@@ -34,7 +34,7 @@ extension Stage {
 
 @Suite("Sessions and what is kept for them")
 struct SessionTests {
-    @Test("a clean start ends the kept session with all that waits in it [MQTT-3.1.2-4]")
+    @Test("a clean start ends the kept session with all that waits in it [MQTT3-3.1.2-6]")
     func cleanStart() {
         var stage = Stage()
         var device = stage.client("d", session: .resume)
@@ -47,7 +47,11 @@ struct SessionTests {
         #expect(device.received() == [])
     }
 
-    @Test("a kept session of MQTT 5 ends after its expiry interval, and not before [MQTT-3.1.2-23]")
+    @Test(
+        """
+        a kept session of MQTT 5 ends after its expiry interval, and not before \
+        [MQTT5-3.1.2-5] [MQTT5-3.1.2-6] [MQTT5-3.1.2-23] [MQTT5-4.1.0-2]
+        """)
     func expiry() {
         var stage = Stage()
         var device = stage.client("d", .v5, session: .resume, properties: keeping(60))
@@ -84,7 +88,7 @@ struct SessionTests {
         #expect(stage.client("d", session: .resume).received() == ["connack 0 false"])
     }
 
-    @Test("no more than Receive Maximum messages are open at a client [MQTT-3.3.4-9]")
+    @Test("no more than Receive Maximum messages are open at a client [MQTT5-3.3.4-9] [MQTT5-4.9.0-1]")
     func receiveMaximum() {
         var stage = Stage()
         var block: [UInt8] = []
@@ -104,7 +108,7 @@ struct SessionTests {
         #expect(device.received() == ["publish q 4 1 #4"])
     }
 
-    @Test("a packet larger than the client takes is left out as if it were delivered [MQTT-3.1.2-25]")
+    @Test("a packet larger than the client takes is left out as if it were delivered [MQTT5-3.1.2-25]")
     func packetSize() {
         var stage = Stage()
         var block: [UInt8] = []
@@ -120,7 +124,7 @@ struct SessionTests {
         #expect(device.received() == ["publish q small 0", "publish q small 1 #2"])
     }
 
-    @Test("a message that has expired is not sent any more [MQTT-3.3.2-5]")
+    @Test("a message that has expired is not sent any more [MQTT5-3.3.2-5]")
     func messageExpiry() throws {
         var stage = Stage()
         var device = stage.client("d", session: .resume)
@@ -141,7 +145,7 @@ struct SessionTests {
         #expect(device.received() == ["connack 0 true", "publish q x 1 #2"])
     }
 
-    @Test("after UNSUBSCRIBE nothing more comes, and other filters stay [MQTT-3.10.4-2]")
+    @Test("after UNSUBSCRIBE nothing more comes, and other filters stay [MQTT5-3.10.4-2]")
     func unsubscribing() {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -162,7 +166,9 @@ struct SubscriptionOptionTests {
         (.sendAlways, true, true), (.sendIfNew, true, false), (.never, false, false),
     ]
 
-    @Test("Retain Handling says when retained messages are sent [MQTT-3.3.1-9 to 3.3.1-11]", arguments: handling)
+    @Test(
+        "Retain Handling says when retained messages are sent [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]",
+        arguments: handling)
     func retainHandling(handling: RetainHandling, first: Bool, again: Bool) {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -176,7 +182,7 @@ struct SubscriptionOptionTests {
         }
     }
 
-    @Test("No Local keeps a client's own messages away, but not those of others [MQTT-3.8.3-3]")
+    @Test("No Local keeps a client's own messages away, but not those of others [MQTT5-3.8.3-3]")
     func noLocal() {
         var stage = Stage()
         let (own, other) = (stage.client("own", .v5), stage.client("other"))
@@ -189,7 +195,7 @@ struct SubscriptionOptionTests {
         #expect(own.received() == ["puback #1", "publish a theirs 0"])
     }
 
-    @Test("Retain As Published keeps the flag of a live message [MQTT-3.3.1-13]")
+    @Test("Retain As Published keeps the flag of a live message [MQTT5-3.3.1-13]")
     func retainAsPublished() {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -202,7 +208,7 @@ struct SubscriptionOptionTests {
         #expect(client.received() == ["publish a x 0 retain", "publish a y 0"])
     }
 
-    @Test("retained messages come at the lower of both QoS, with RETAIN set [MQTT-3.3.1-8]")
+    @Test("retained messages come at the lower of both QoS, with RETAIN set [MQTT3-3.3.1-5] [MQTT3-3.3.1-8]")
     func retainedQoS() {
         var stage = Stage()
         let client = stage.client("c")

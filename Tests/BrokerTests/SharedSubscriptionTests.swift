@@ -25,7 +25,9 @@ struct SharedSubscriptionTests {
         }
     }
 
-    @Test("name and filter must be there, the name without wildcards [MQTT-4.8.2-1, 4.8.2-2]", arguments: malformed)
+    @Test(
+        "name and filter must be there, the name without wildcards [MQTT5-4.8.2-1] [MQTT5-4.8.2-2]",
+        arguments: malformed)
     func form(filter: String) {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -34,7 +36,7 @@ struct SharedSubscriptionTests {
         #expect(client.received() == ["disconnect 143"])
     }
 
-    @Test("No Local on a shared subscription is a protocol error [MQTT-3.8.3-4]")
+    @Test("No Local on a shared subscription is a protocol error [MQTT5-3.8.3-4]")
     func noLocal() {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -58,7 +60,7 @@ struct SharedSubscriptionTests {
         #expect(numbers(loner) == [1, 2, 3, 4, 5, 6] && numbers(plain) == [1, 2, 3, 4, 5, 6])
     }
 
-    @Test("the granted QoS and the identifier of the member hold [MQTT-4.8.2-4]")
+    @Test("the granted QoS and the identifier of the member hold [MQTT5-4.8.2-3]")
     func grantedQoS() {
         var stage = Stage()
         let (low, high) = (stage.client("l", .v5), stage.client("h", .v5))
@@ -68,7 +70,7 @@ struct SharedSubscriptionTests {
         #expect(low.received().last == "publish a 1 0 <5>" && high.received().last == "publish a 2 2 #1 <6>")
     }
 
-    @Test("wildcards of a shared filter do not match what starts with $ either [MQTT-4.7.2-1]")
+    @Test("wildcards of a shared filter do not match what starts with $ either [MQTT5-4.7.2-1]")
     func reserved() {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -121,7 +123,7 @@ struct SharedSubscriptionTests {
         #expect(numbers(stage.client("a", session: .resume)) == [2, 3, 4, 5, 1, 6])
     }
 
-    @Test("what a member was sent with QoS 2 goes to nobody else [MQTT-4.8.2-5], what it was not sent does")
+    @Test("what a member was sent with QoS 2 goes to nobody else [MQTT5-4.8.2-5], what it was not sent does")
     func sentQoS2() {
         var stage = Stage()
         var block: [UInt8] = []
@@ -136,7 +138,7 @@ struct SharedSubscriptionTests {
         #expect(numbers(second) == [2])
     }
 
-    @Test("a message that the client refuses is dropped [MQTT-4.8.2-6]")
+    @Test("a message that the client refuses is dropped [MQTT5-4.8.2-6]")
     func refusedByClient() {
         var stage = Stage()
         let (first, second) = (stage.client("1", .v5), stage.client("2", .v5))

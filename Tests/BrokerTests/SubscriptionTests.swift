@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Subscription identifiers (MQTT 5, clauses 3.3.2.3.8 and 3.8.2.1.2)")
 struct SubscriptionIdentifierTests {
-    @Test("a message carries the identifier of the subscription that it came by [MQTT-3.3.4-3]")
+    @Test("a message carries the identifier of the subscription that it came by [MQTT5-3.3.4-3]")
     func one() {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -20,7 +20,8 @@ struct SubscriptionIdentifierTests {
             ])
     }
 
-    @Test("overlapping filters give one copy with the highest QoS and all identifiers [MQTT-3.3.4-2, 3.3.4-4]")
+    @Test(
+        "overlapping filters give one copy with the highest QoS and all identifiers [MQTT5-3.3.4-2] [MQTT5-3.3.4-4]")
     func overlapping() {
         var stage = Stage()
         let (client, other) = (stage.client("c", .v5), stage.client("o"))
@@ -35,7 +36,7 @@ struct SubscriptionIdentifierTests {
         #expect(other.received() == ["publish a/b x 0"], "and nobody else sees them")
     }
 
-    @Test("the same filter again replaces QoS, options and identifier [MQTT-3.8.4-3]")
+    @Test("the same filter again replaces QoS, options and identifier [MQTT5-3.8.4-3]")
     func replaced() {
         var stage = Stage()
         let client = stage.client("c", .v5)
@@ -81,7 +82,7 @@ struct SubscriptionIdentifierTests {
             back.received() == ["connack 0 true", "publish q old 1 dup #1 <77>", "publish q new 1 #2 <77>"])
     }
 
-    @Test("No Local keeps only that subscription's copy away [MQTT-3.8.3-3]")
+    @Test("No Local keeps only that subscription's copy away [MQTT5-3.8.3-3]")
     func noLocal() {
         var stage = Stage()
         let client = stage.client("c", .v5)

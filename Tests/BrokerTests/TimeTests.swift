@@ -49,13 +49,15 @@ struct WillDelayTests {
 
     private static let rows = [
         Row(rule: "no delay", delay: 0, expiry: 60, due: 0),
-        Row(rule: "the delay comes first [MQTT-3.1.3-9]", delay: 10, expiry: 60, due: 10),
-        Row(rule: "the session ends first [MQTT-3.1.3-9]", delay: 60, expiry: 10, due: 10),
+        Row(rule: "the delay comes first [MQTT5-3.1.2-8]", delay: 10, expiry: 60, due: 10),
+        Row(rule: "the session ends first [MQTT5-3.1.2-8]", delay: 60, expiry: 10, due: 10),
         Row(rule: "the session ends with the connection", delay: 60, expiry: 0, due: 0),
         Row(rule: "both at once", delay: 10, expiry: 10, due: 10),
     ]
 
-    @Test("a will leaves after its delay or with its session, whichever is first, and once", arguments: rows)
+    @Test(
+        "a will leaves after its delay or with its session, whichever is first, and once [MQTT5-3.1.2-8]",
+        arguments: rows)
     private func delays(row: Row) {
         var stage = Stage()
         let listener = stage.client("l")
@@ -77,7 +79,7 @@ struct WillDelayTests {
         #expect(listener.received() == [])
     }
 
-    @Test("a client that is back in time cancels its will; one that starts clean lets it go [MQTT-3.1.3-9, 3.1.2-4]")
+    @Test("a client that is back in time cancels its will; one that starts clean lets it go [MQTT5-3.1.3-9]")
     func cancelled() {
         for (session, expected) in [(.resume, []), (.clean, ["publish gone x 0"])] as [(SessionStart, [String])] {
             for isTakeover in [false, true] {
@@ -132,7 +134,7 @@ struct WillDelayTests {
         }
     }
 
-    @Test("the will of a client that is there leaves after a crash or a stop, when nobody comes back (3.1.2.5)")
+    @Test("the will of a client that is there leaves after a crash or a stop, when nobody comes back [MQTT5-3.1.2-7]")
     func crash() {
         for (stops, isBack) in [(false, false), (true, false), (true, true)] {
             var stage = Stage()
@@ -154,7 +156,7 @@ struct WillDelayTests {
         }
     }
 
-    @Test("a will that is not to be leaves no trace on disk", arguments: [false, true])
+    @Test("a will that is not to be leaves no trace on disk [MQTT5-3.1.2-10]", arguments: [false, true])
     func forgotten(saysGoodbye: Bool) {
         var stage = Stage()
         let client = stage.client(
@@ -165,7 +167,7 @@ struct WillDelayTests {
         #expect(disk.sessions.values.map { $0.will == nil } == [true])
     }
 
-    @Test("the expiry of a will begins when it is published; a retained one is kept [MQTT-3.1.2-15]")
+    @Test("the expiry of a will begins when it is published; a retained one is kept [MQTT5-3.1.2-15]")
     func expiry() {
         var stage = Stage()
         let listener = stage.client("l", .v5)
@@ -196,7 +198,7 @@ struct MessageExpiryTests {
         stage.send(bytes, from: stage.client("s", .v5))
     }
 
-    @Test("the interval goes on, less the time that the message waited [MQTT-3.3.2-6]", arguments: [false, true])
+    @Test("the interval goes on, less the time that the message waited [MQTT5-3.3.2-6]", arguments: [false, true])
     func queued(restarts: Bool) {
         var stage = Stage()
         let settings = block((.sessionExpiryInterval, 600))
@@ -210,7 +212,7 @@ struct MessageExpiryTests {
         #expect(intervals(stage.client("d", .v5, session: .resume, properties: settings)) == [70])
     }
 
-    @Test("a retained message counts down and is forgotten, on disk too [MQTT-3.3.2-5]", arguments: [false, true])
+    @Test("a retained message counts down and is forgotten, on disk too [MQTT5-3.3.2-5]", arguments: [false, true])
     func retained(restarts: Bool) {
         var stage = Stage()
         publish("k", 100, retain: .yes, &stage)

@@ -35,6 +35,27 @@ private func names(_ frames: [[UInt8]]) -> [String] {
 
 @Suite("Topic aliases (MQTT 5, clause 3.3.2.3.4)")
 struct TopicAliasTests {
+    @Test("every number up to our maximum is taken [MQTT5-3.3.2-12]")
+    func everyNumber() {
+        var stage = Stage()
+        let (speaker, listener) = (stage.client("s", .v5), stage.client("l"))
+        stage.subscribe("#", qos: .atMostOnce, from: listener)
+        let maximum = speaker.frames().first.flatMap { frame -> UInt16? in
+            guard case .connack(let ack)? = try? Packet.decode(frame.span, version: .v5, from: .server) else {
+                return nil
+            }
+            return ack.properties.u16(.topicAliasMaximum, in: frame.span)
+        }
+        _ = listener.received()
+        #expect(maximum == 16)
+        for number in 1...(maximum ?? 0) {
+            stage.send(packet("topic/\(number)", alias: number), from: speaker)
+            stage.send(packet("", alias: number), from: speaker)
+            let heard = "publish topic/\(number) x 0"
+            #expect(listener.received() == [heard, heard])
+        }
+    }
+
     @Test("a client names a topic once, gives the number to another one, and uses it up to our maximum")
     func inbound() {
         var stage = Stage()
@@ -49,7 +70,10 @@ struct TopicAliasTests {
     }
 
     @Test(
-        "number 0 and numbers above our maximum are invalid, unknown ones a protocol error [MQTT-3.3.2-8, 3.3.2-9]",
+        """
+        number 0 and numbers above our maximum are invalid, unknown ones a protocol error \
+        [MQTT5-3.2.2-17] [MQTT5-3.3.2-8] [MQTT5-3.3.2-9]
+        """,
         arguments: [("a", 0, 148), ("a", 17, 148), ("", 17, 148), ("", 3, 130)] as [(String, UInt16, Int)])
     func invalid(topic: String, alias: UInt16, reason: Int) {
         var stage = Stage()
@@ -60,7 +84,7 @@ struct TopicAliasTests {
         #expect(client.received() == ["disconnect \(reason)"])
     }
 
-    @Test("numbers end with the connection, also where the session goes on [MQTT-3.3.2-7]")
+    @Test("numbers end with the connection, also where the session goes on [MQTT5-3.3.2-7]")
     func reconnect() {
         var stage = Stage()
         let first = stage.client("c", .v5, session: .resume, properties: taking(9, expiry: 60))
@@ -90,7 +114,7 @@ struct TopicAliasTests {
     }
 
     @Test(
-        "we give out numbers up to the client's maximum [MQTT-3.3.2-10, 3.3.2-11]",
+        "we give out numbers up to the client's maximum [MQTT5-3.1.2-26] [MQTT5-3.1.2-27] [MQTT5-3.3.2-11]",
         arguments: [
             (0, ["topic/1", "topic/2", "topic/1", "topic/2"]), (1, ["topic/1=1", "topic/2", "=1", "topic/2"]),
             (9, ["topic/1=1", "topic/2=2", "=1", "=2"]),

@@ -39,7 +39,7 @@ struct EncoderTests {
         #expect(bytes(publish.properties, in: sink) == (version == .v5 ? properties : []))
     }
 
-    @Test("MQTT-3.3.1-2: DUP is never set with QoS 0")
+    @Test("DUP is never set with QoS 0 [MQTT3-3.3.1-2] [MQTT3-4.3.1-1]")
     func duplicate() throws {
         var sink: [UInt8] = []
         let encoder = PacketEncoder(version: .v311)

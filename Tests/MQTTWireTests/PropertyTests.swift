@@ -102,7 +102,7 @@ struct PropertyTests {
         #expect(fault(packet(row.place, hex(row.property))) == row.expected)
     }
 
-    @Test("MQTT-3.3.4-6, MQTT-3.14.2-2: some properties come from one side only")
+    @Test("some properties come from one side only [MQTT5-3.3.4-6] [MQTT5-3.14.2-2]")
     func sides() {
         let identified = packet("publish", hex("0B 01"))
         #expect(fault(identified, from: .client) == .propertyFromWrongSide(.subscriptionIdentifier))

@@ -108,6 +108,10 @@ struct ConnectRuleTests {
         var sink: [UInt8] = []
         try PacketEncoder(version: .v311).connack(session: .present, reason: .banned, to: &sink)
         #expect(sink == hex("20 02 00 05"))
+        #expect(throws: MQTTFault.invalidReasonCode(0x9B)) {
+            var sink: [UInt8] = []
+            try PacketEncoder(version: .v311).connack(session: .absent, reason: .qosNotSupported, to: &sink)
+        }
     }
 }
 
@@ -218,6 +222,7 @@ struct PacketRuleTests {
         #expect(fault(again, from: .server) == .invalidReasonCode(0x19))
         #expect(fault(again, from: .client) == nil)
         #expect(fault(hex("F0 02 00 00"), from: .client) == .invalidReasonCode(0))
+        #expect(fault(hex("F0 00"), from: .client) == .invalidReasonCode(0))
         #expect(fault(hex("F0 02 00 00"), from: .server) == nil)
         #expect(fault(hex("E0 01 04"), from: .server) == .invalidReasonCode(4))
         #expect(fault(hex("E0 01 04"), from: .client) == nil)

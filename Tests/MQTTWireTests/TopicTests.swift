@@ -22,7 +22,11 @@ struct TopicTests {
         ("4.8.2-2", "$share/g/#", true), ("4.8.2-2", "$share/g/a#", false), ("4.8.2-2", "$share/g/+/x", true),
     ]
 
-    @Test("a filter is well formed exactly when 4.7 and 4.8.2 say so", arguments: forms)
+    @Test(
+        """
+        a filter is well formed exactly when 4.7 and 4.8.2 say so \
+        [MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2]
+        """, arguments: forms)
     func form(_ row: (rule: String, filter: String, isValid: Bool)) {
         #expect(isValidFilter(Array(row.filter.utf8)) == row.isValid)
         let packet = frame(0x82, [0, 1] + field(row.filter) + [0])
@@ -54,7 +58,11 @@ struct TopicTests {
         ("4.7.3-1", "a", "", false),
     ]
 
-    @Test("a filter wants exactly the topics that 4.7 says", arguments: wishes)
+    @Test(
+        """
+        a filter wants exactly the topics that 4.7 says \
+        [MQTT3-4.7.2-1] [MQTT3-4.7.3-4] [MQTT5-4.7.2-1] [MQTT5-4.7.3-4]
+        """, arguments: wishes)
     func match(_ row: (rule: String, filter: String, topic: String, isMatch: Bool)) {
         #expect(matches(row.filter, row.topic) == row.isMatch)
     }
@@ -91,7 +99,11 @@ struct TopicTests {
         #expect(hits > 10)
     }
 
-    @Test("MQTT-4.7.0-1, MQTT-4.7.3-1 ... 3: names have no wildcard, no U+0000, 1 ... 65 535 bytes")
+    @Test(
+        """
+        names have no wildcard, no U+0000, 1 ... 65 535 bytes \
+        [MQTT5-4.7.0-1] [MQTT5-4.7.3-1] [MQTT5-4.7.3-2] [MQTT5-4.7.3-3]
+        """)
     func names() {
         for (name, isValid) in [
             ("a", true), ("/", true), ("", false), ("a/+", false), ("#", false), ("a\u{0}", false),
@@ -105,7 +117,7 @@ struct TopicTests {
         #expect(!isValidFilter(hex("61FF")))
     }
 
-    @Test("MQTT-4.8.2: a shared subscription comes apart into group and filter")
+    @Test("a shared subscription comes apart into group and filter")
     func shared() throws {
         let shared = "$share/consumer1//finance"
         let filter = Array(shared.utf8)

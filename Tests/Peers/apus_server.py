@@ -11,6 +11,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.request
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("APUS_BIN", str(REPOSITORY / ".build/release/apus"))
@@ -86,6 +87,18 @@ class Server:
         """Ends the server as a power cut would."""
         self.process.kill()
         self.process.wait(timeout=15)
+
+    def metric(self, name):
+        """One number of /metrics, all its labels together."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if re.match(re.escape(name) + r"[{ ]", line))
+
+    @property
+    def resident_bytes(self):
+        """Memory of the process that is in RAM."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
     def log(self):
         """What the server wrote to stderr."""

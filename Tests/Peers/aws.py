@@ -34,3 +34,12 @@ class Shadows:
 
     def delete(self, thing, name=None):
         return json.loads(self.client.delete_thing_shadow(**self._named(thing, name))["payload"].read())
+
+
+def clients(url, key="AKIDEXAMPLE", secret="secret", verify=None):
+    """The three IoT services of boto3 as a function of their name."""
+    def client(service):
+        return boto3.client(
+            service, endpoint_url=url, region_name="us-east-1", verify=verify, aws_access_key_id=key,
+            aws_secret_access_key=secret, config=botocore.config.Config(retries={"total_max_attempts": 1}))
+    return client

@@ -1,6 +1,7 @@
 """Servers for the tests: one in `--dev` mode, one with all rules, and fresh ones for those who kill them."""
 
 import pathlib
+import re
 import uuid
 
 import pytest
@@ -12,6 +13,13 @@ from mqtt_peer import Peer
 def pytest_configure(config):
     if not pathlib.Path(BINARY).exists():
         raise pytest.UsageError(f"no server at {BINARY}: build it first or set APUS_BIN")
+
+
+def pytest_collection_modifyitems(items):
+    """The rules of standards that a test proves stand in brackets in its docstring; `scripts/conformance` reads them."""
+    for item in items:
+        for rule in re.findall(r"\[([A-Z]+\d?-\d[\d.]*-\d+)\]", item.function.__doc__ or ""):
+            item.user_properties.append(("proves", rule))
 
 
 def _running(server):

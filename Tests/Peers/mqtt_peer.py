@@ -156,9 +156,12 @@ class Peer:
             time.sleep(0.02)
 
     def expect(self, topic=None, seconds=SECONDS):
-        """Takes the first waiting message, of `topic` if given."""
+        """Takes the first waiting message, of `topic` if given; one that ends in a slash is the beginning of topics."""
+        def fits(heard):
+            return topic is None or (heard.startswith(topic) if topic.endswith("/") else heard == topic)
+
         def found():
-            return next((m for m in self.messages if topic is None or m.topic == topic), None)
+            return next((m for m in self.messages if fits(m.topic)), None)
 
         self._wait(lambda: found() is not None, f"a message on {topic or 'any topic'}", seconds)
         with self.changed:

@@ -20,6 +20,7 @@ def address(dev):
 @BOTH
 @pytest.mark.parametrize("qos", [0, 1])
 def test_delivery_in_order(connect, address, thing, version, qos):
+    """Over TCP, an ordered stream of bytes [MQTT3-7.1.1-1] [MQTT3-4.6.0-6] [MQTT5-4.2.0-1] [MQTT5-4.6.0-5]"""
     listener = connect(address, version=version)
     speaker = connect(address, version=version)
     assert listener.subscribe(f"order/{thing}", qos) == qos
@@ -40,6 +41,7 @@ def test_granted_quality_is_the_lower_one(connect, address, thing, version):
 
 @pytest.mark.parametrize("versions", [(V3, V5), (V5, V3)], ids=["from 3.1.1 to 5", "from 5 to 3.1.1"])
 def test_versions_understand_each_other(connect, address, thing, versions):
+    """A client that knows nothing but the standard needs nothing else [MQTT3-7.0.0-2]"""
     speaker = connect(address, version=versions[0])
     listener = connect(address, version=versions[1])
     listener.subscribe(f"mixed/{thing}")
@@ -198,6 +200,21 @@ def test_silence_ends_the_connection_and_sends_the_will(connect, address, thing)
 
 def _text(value):
     return len(value).to_bytes(2, "big") + value.encode()
+
+
+def test_a_packet_above_the_announced_maximum_ends_it(address, thing):
+    """The server names its Maximum Packet Size, and 0x95 ends the connection of who exceeds it [MQTT5-3.2.2-15]"""
+    body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + _text(thing)
+    with socket.create_connection(address, timeout=10) as large:
+        large.sendall(bytes([0x10, len(body)]) + body)
+        connack = large.recv(2)
+        connack += large.recv(connack[1])
+        limit = int.from_bytes(connack[connack.index(0x27, 5) + 1:][:4], "big")
+        rest = limit + 1 - 4  # behind first byte and three bytes of length
+        large.sendall(bytes([0x30, rest & 0x7F | 0x80, rest >> 7 & 0x7F | 0x80, rest >> 14]))
+        assert large.recv(3)[:3:2] == b"\xe0\x95"
+        while large.recv(100):
+            pass
 
 
 @pytest.mark.parametrize("data", [

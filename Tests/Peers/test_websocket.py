@@ -115,7 +115,34 @@ def test_a_quiet_client_is_not_closed(server):
     assert read_frame(stream)[0] == 8
 
 
+def test_packets_and_frames_need_not_agree(server):
+    """Several packets in one frame, one packet in several frames [MQTT3-6.0.0-2] [MQTT5-6.0.0-2]"""
+    stream = upgraded(server)
+    send(stream, 2, CONNECT + b"\xc0\x00\xc0")
+    send(stream, 2, b"\x00\xc0")
+    send(stream, 2, b"\x00")
+    answer = b""
+    while len(answer) < 10:
+        opcode, payload = read_frame(stream)
+        assert opcode == 2
+        answer += payload
+    assert answer == b"\x20\x02\x00\x00" + b"\xd0\x00" * 3
+
+
+def test_the_protocol_is_mqtt(server):
+    """The server selects mqtt, also from a longer list [MQTT3-6.0.0-4] [MQTT5-6.0.0-4]"""
+    for offered in ("mqtt", "chat, mqtt", "mqtt, mqttv3.1"):
+        with socket.create_connection(server.addresses["http"], timeout=10) as stream:
+            stream.sendall(request(server, **{"Sec-WebSocket-Protocol": offered}))
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):
+                answer += stream.recv(1)
+        assert answer.startswith(b"HTTP/1.1 101 ")
+        assert b"\r\nSec-WebSocket-Protocol: mqtt\r\n" in answer
+
+
 def test_what_is_not_binary_ends_it(server):
+    """Text, and what is no WebSocket or no MQTT, closes the connection [MQTT3-6.0.0-1] [MQTT5-6.0.0-1]"""
     stream = upgraded(server)
     send(stream, 1, b"text")
     assert read_frame(stream) == (8, struct.pack(">H", 1003))

@@ -1,0 +1,105 @@
+//  The core's books: sums that are kept along must be those of what is there, and the disk must hold what memory holds.
+
+@testable import Broker
+import ByteKit
+import MQTTWire
+
+extension BrokerCore {
+    /// Holds at every moment between two events.
+    borrowing func audit() {
+        var (bytes, subscriptions) = (0, 0)
+        for session in sessions.values {
+            audit(session)
+            bytes += session.queuedBytes
+            subscriptions += session.subscriptions.count
+        }
+        require(bytes == queuedBytes, "\(queuedBytes) bytes are booked as queued, \(bytes) are")
+        auditMemory()
+        var (kept, keptCount) = (0, 0)
+        retained.forEach { message in
+            kept += message.cost
+            keptCount += 1
+        }
+        require(kept == retainedBytes, "\(retainedBytes) bytes are booked as retained, \(kept) are")
+        require(keptCount == retained.count, "the tree of retained messages counts wrongly")
+        var planted = 0
+        subscribers.forEach { place in
+            planted += place.subscribers.count + place.groups.reduce(0) { $0 + $1.members.count }
+        }
+        require(planted == subscriptions, "\(planted) subscriptions in the tree, \(subscriptions) in sessions")
+        for connection in connections.values where connection.stage == .connected {
+            let session = connection.session
+            require(session?.connection === connection, "a connection without its session")
+        }
+        require(deadlines.count <= 4 * (sessions.count + retained.count) + 1025, "deadlines grow without end")
+    }
+
+    private borrowing func auditMemory() {
+        var holders: [ObjectIdentifier: (message: Message, count: Int)] = [:]
+        for session in sessions.values {
+            for entry in session.inFlight.all + session.waiting.all {
+                holders[ObjectIdentifier(entry.message), default: (entry.message, 0)].count += 1
+            }
+        }
+        var held = 0
+        for (message, count) in holders.values {
+            require(message.holders == count, "a message counts \(message.holders) holders, it has \(count)")
+            held += message.cost + (count - 1) * QueueEntry.cost
+        }
+        require(held == heldBytes, "\(heldBytes) bytes are booked as held, \(held) are")
+        let unwritten = connections.values.reduce(0) { $0 + $1.output.count }
+        require(unwritten == outputBytes, "\(outputBytes) bytes are booked as unwritten, \(unwritten) are")
+        require(isStrained || heldBack.isEmpty, "somebody is held back for nothing")
+    }
+
+    /// Connections and sessions hold each other while they live: a core that is thrown away must part them.
+    borrowing func letGo() {
+        for connection in connections.values { connection.session = nil }
+    }
+
+    private borrowing func audit(_ session: Session) {
+        let (sent, waiting) = (session.inFlight.all, session.waiting.all)
+        let bytes = (sent + waiting).reduce(0) { $0 + $1.message.cost }
+        require(bytes == session.queuedBytes, "\(session.queuedBytes) bytes booked in a session, \(bytes) are there")
+        require(sent.count == session.inFlight.count, "the queue in flight counts wrongly")
+        require(waiting.count == session.waiting.count, "the waiting queue counts wrongly")
+        require(Set(sent.map(\.packetID)).count == sent.count, "2.2.1-4: an identifier twice in flight")
+        if let connection = session.connection {
+            require(connection.session === session, "a session without its connection")
+            require(connection.stage == .connected, "a session with a connection that has ended")
+            require(sent.count <= connection.window, "\(sent.count) in flight, \(connection.window) are taken")
+        } else {
+            require(session.isPersistent, "a session that outlives its connection")
+        }
+    }
+
+    /// Holds when everything is committed: a restart would begin where memory is now.
+    borrowing func compare(_ disk: borrowing Disk) {
+        let kept = sessions.values.filter(\.isPersistent)
+        require(kept.count == disk.sessions.count, "\(disk.sessions.count) sessions on disk, \(kept.count) in memory")
+        for session in kept {
+            guard let row = disk.sessions[session.key] else { fatalError("a kept session is not on disk") }
+            require(row.expirySeconds == session.expirySeconds, "another expiry on disk")
+            let filters = Set(row.subscriptions.map(\.filter))
+            require(filters == Set(session.subscriptions.keys), "other subscriptions on disk")
+            for (filter, options, identifier) in row.subscriptions {
+                let known = session.subscriptions[filter]
+                require(known?.options.encoded(for: .v5) == options, "other options on disk")
+                require(known?.identifier == identifier, "another subscription identifier on disk")
+            }
+            let queue = (session.inFlight.all + session.waiting.all).sorted { $0.sequence < $1.sequence }
+            let stored = row.queue.sorted { $0.sequence < $1.sequence }
+            require(queue.map(\.sequence) == stored.map(\.sequence), "another queue on disk")
+            require(queue.map(\.isReleased) == stored.map(\.isReleased), "others are released on disk")
+            require(Set(row.received) == session.received, "other identifiers on disk")
+            let hasWill = session.will != nil || session.connection?.will != nil
+            require((row.will != nil) == hasWill, "the will on disk is \(row.will == nil ? "missing" : "too many")")
+        }
+        var topics: Set<[UInt8]> = []
+        retained.forEach { message in
+            topics.insert(message.topic)
+            require(disk.retained[message.topic]?.payload == message.payload, "another retained message on disk")
+        }
+        require(topics == Set(disk.retained.keys), "\(disk.retained.count) retained on disk, \(topics.count) in memory")
+    }
+}

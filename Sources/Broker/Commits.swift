@@ -1,0 +1,71 @@
+/// Changes on their way to the disk, and who waits for them.
+///
+/// One commit is under way at a time; what happens meanwhile gathers for the next one. So nothing behind a commit that
+/// fails is ever stored: the disk holds what the broker was at some moment, as after a crash.
+struct Commits {
+    /// Gathered for the next commit.
+    private var changes: [DurableChange] = []
+    private var owed = Owed()
+    private var underWay: (ticket: UInt64, owed: Owed)?
+    private var nextTicket: UInt64 = 1
+    /// The ticket of the commit that the changes of now are part of.
+    var upcoming: UInt64 { nextTicket }
+    /// The newest ticket whose commit is done.
+    private(set) var settled: UInt64 = 0
+
+    /// What waits for one commit.
+    struct Owed {
+        var answers: [AnswerTicket] = []
+        var sessions: [Session] = []
+    }
+
+    /// Grows with every change; where it grew while a packet was worked off, that packet waits for the commit.
+    var mark: Int { changes.count }
+
+    mutating func add(_ change: DurableChange) {
+        changes.append(change)
+    }
+
+    /// The answer leaves once all changes so far are on disk.
+    mutating func hold(_ answer: AnswerTicket) {
+        owed.answers.append(answer)
+    }
+
+    /// The session is fed once all changes so far are on disk.
+    ///
+    /// - Returns: the ticket of that commit.
+    mutating func hold(_ session: Session) -> UInt64 {
+        if owed.sessions.last !== session { owed.sessions.append(session) }
+        return nextTicket
+    }
+
+    /// The next changes to be committed together; nil where there are none or others are under way.
+    mutating func take() -> (ticket: UInt64, changes: [DurableChange])? {
+        guard underWay == nil, !changes.isEmpty else { return nil }
+        defer {
+            changes.removeAll(keepingCapacity: true)
+            owed = Owed()
+            nextTicket += 1
+        }
+        underWay = (nextTicket, owed)
+        return (nextTicket, changes)
+    }
+
+    /// The commit under way is done; answers who waited for it, nil for any other ticket.
+    mutating func finish(_ ticket: UInt64) -> Owed? {
+        guard let (current, owed) = underWay, current == ticket else { return nil }
+        underWay = nil
+        settled = ticket
+        return owed
+    }
+
+    /// Whether `ticket` is under way.
+    func isUnderWay(_ ticket: UInt64) -> Bool {
+        underWay?.ticket == ticket
+    }
+
+    /// Nothing of what was to be stored counts any more; tickets go on, so that no old one is taken for a new one.
+    mutating func forget() {
+        (changes, owed, underWay) = ([], Owed(), nil)
+    }
+}

@@ -1,0 +1,64 @@
+import Accounts
+import Broker
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Operations
+import RequestSigning
+
+/// Who may use AWS's services: whoever signs with an access key of this server, sends an operator's token, or shows a
+/// device's certificate; with `--dev` anybody.
+struct AWSAccess {
+    let operations: Operations
+    let isDevelopment: Bool
+
+    /// Whose rights a request has, and the service that its signature names.
+    func judge(
+        _ request: Request, _ context: APIContext, _ body: [UInt8]
+    ) async throws -> (principal: Principal, scope: String?) {
+        let signed = SignedRequest(request)
+        if isDevelopment {
+            // Signed with anything or not at all: the scope still tells which service is meant.
+            return (.administrator, (try? SignatureClaim(signed))?.scope.service)
+        }
+        if SignatureClaim.isSigned(signed) {
+            return (.administrator, try await verify(signed, body, context).service)
+        }
+        if let thing = await context.certificateThing() {
+            guard try await operations.authenticateDevice(thing: thing, token: nil) else { throw AWSFault.forbidden }
+            return (.device(thing: Array(thing.utf8)), nil)
+        }
+        guard let header = request.headers[.authorization] else { throw AWSFault.unauthorized }
+        guard header.lowercased().hasPrefix("bearer "),
+            let caller = try await operations.caller(secret: header.dropFirst(7).trimmingCharacters(in: .whitespaces)),
+            caller.role.covers(.operator)
+        else { throw AWSFault.forbidden }
+        return (.administrator, nil)
+    }
+
+    private func verify(
+        _ signed: SignedRequest, _ body: [UInt8], _ context: APIContext
+    ) async throws -> SignatureScope {
+        var service: String?
+        do {
+            let scope = try SignatureClaim(signed).scope
+            service = scope.service
+            let secret = try await operations.secret(ofAccessKey: scope.accessKeyID)
+            return try SignatureVerifier.verify(
+                signed, body: body.span, seconds: UInt64(Date().timeIntervalSince1970),
+                transport: await context.isTLS() ? .tls : .plain, secret: { _ in secret })
+        } catch let refusal as SignatureRefusal {
+            let answer = refusal.answer(service: service)
+            throw AWSFault(answer.status, answer.exception, answer.message)
+        }
+    }
+}
+
+extension SignedRequest {
+    /// A request as it came in.
+    init(_ request: Request) {
+        var fields = request.headers.map { Field($0.name.rawName, $0.value) }
+        if let authority = request.head.authority { fields.append(Field("host", authority)) }
+        self.init(method: request.method.rawValue, target: request.head.path ?? "", fields: fields)
+    }
+}
