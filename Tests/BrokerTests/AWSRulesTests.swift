@@ -128,6 +128,28 @@ struct AWSRulesTests {
         #expect(late.received() == ["connack 0 false", "suback 1"])
     }
 
+    @Test("12.1: an answer goes to the connection that asked, subscribed or not, once [AWS-12.1-11] [AWS-12.1-12]")
+    func jobAnswers() {
+        var stage = Stage()
+        let (asking, subscribed, other) = (stage.client("a", as: lamp), stage.client("s", as: lamp), stage.client("o"))
+        let topic = "$aws/things/lamp/jobs/get"
+        for filter in ["\(topic)/accepted", "$aws/things/lamp/jobs/+/+"] { stage.subscribe(filter, from: subscribed) }
+        stage.subscribe("\(topic)/+", from: other)
+        for client in [asking, subscribed, other] { _ = client.received() }
+        for client in [asking, subscribed] {
+            stage.steps = []
+            stage.publish(topic, "{}", from: client)
+            for case .request(_, let ticket) in stage.steps {
+                stage.core.answer(
+                    ticket, topic: Array("\(topic)/accepted".utf8), payload: Array("yes".utf8), now: stage.now)
+            }
+            stage.settle()
+            let heard = client.received()
+            #expect(heard.count == 1 && heard[0].hasPrefix("publish \(topic)/accepted yes "))
+        }
+        #expect(asking.received() + subscribed.received() + other.received() == [])
+    }
+
     @Test("1.2: more than ten shadow requests in flight on one connection are to be refused [AWS-1.2-4]")
     func requestsInFlight() {
         var stage = Stage()
