@@ -251,6 +251,23 @@ struct AWSRulesTests {
         #expect(client.received() == ["connack 0 false", "pubrec #1"])
     }
 
+    private static let userNames: [(text: String, name: String?)] = [
+        ("lamp", "lamp"), ("lamp?SDK=IoTDeviceSDK/Python&Platform=Unix", "lamp"), ("a?b?c", "a"),
+        ("?SDK=Python&Version=1", nil), ("?", nil), ("", nil),
+    ]
+
+    @Test("8: of a user name the part before the first ? counts [AWS-8-1]", arguments: userNames)
+    func metrics(_ row: (text: String, name: String?)) {
+        var stage = Stage()
+        let client = Client(.v311, now: stage.now)
+        stage.core.opened(client.connection, now: stage.now)
+        let user = Array(row.text.utf8)
+        let body: [UInt8] = [0, 4, 77, 81, 84, 84, 4, 0x82, 0, 0, 0, 1, 0x63, 0, UInt8(user.count)] + user
+        stage.send([0x10, UInt8(body.count)] + body, from: client)
+        let shown = stage.steps.compactMap { if case .authenticate(_, let shown) = $0 { shown } else { nil } }
+        #expect(shown.map(\.userName) == [row.name.map { Array($0.utf8) }])
+    }
+
     @Test("8: a refused client of 3.1.1 hears code 5 [AWS-8-9]")
     func refusedClient() {
         var stage = Stage()
