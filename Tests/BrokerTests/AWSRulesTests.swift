@@ -11,8 +11,8 @@ extension Stage {
     fileprivate mutating func requests() -> [String] {
         defer { steps = [] }
         return steps.compactMap {
-            if case .shadowRequest(let topic, let payload, _) = $0 {
-                String(decoding: topic + [32] + payload, as: UTF8.self)
+            if case .request(let request, _) = $0 {
+                String(decoding: request.topic + [32] + request.payload, as: UTF8.self)
             } else {
                 nil
             }
