@@ -177,6 +177,13 @@ struct StateRulesTests {
             stage.speak("y", .atLeastOnce)
             #expect(client.received() == ["pubrel #1", "publish a y 1 #2"])
         }
+        var stage = Stage()
+        var guest = Guest(version, &stage)
+        stage.subscribe("a", qos: .atLeastOnce, from: guest.client)
+        _ = guest.again(&stage)
+        stage.pass(seconds: 10_000_000)
+        stage.speak("x", .atLeastOnce)
+        #expect(guest.client.received() == ["publish a x 1 #1"], "who came back does not end when it would have")
     }
 
     @Test("a kept session keeps all of its state while the client is away [MQTT3-4.1.0-1] [MQTT3-3.1.2-4]")
