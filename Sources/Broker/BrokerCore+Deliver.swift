@@ -83,8 +83,9 @@ extension BrokerCore {
         guard !entry.isReleased else {
             return send(Reply.pubrel(entry.packetID, .success, connection.version), to: connection)
         }
-        // What may have been sent goes on whatever its age [MQTT-4.3.3-7].
-        let isOfUse = (entry.wasSent && entry.qos == .exactlyOnce) || !entry.message.isExpired(now: now)
+        // What was sent goes on whatever its age, and what may have been where that breaks a rule [MQTT-4.3.3-7].
+        let hasBegun = entry.isBegun || (entry.wasSent && entry.qos == .exactlyOnce)
+        let isOfUse = hasBegun || !entry.message.isExpired(now: now)
         guard isOfUse,
             write(
                 entry.message, to: connection,

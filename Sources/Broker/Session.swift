@@ -110,6 +110,7 @@ package final class Session {
             inFlight.all.map { entry in
                 var again = entry
                 again.wasSent = true
+                again.isBegun = true
                 return again
             })
         inFlight.removeAll()
@@ -138,6 +139,8 @@ package struct QueueEntry {
     var readyAfter: UInt64 = 0
     /// Whether it may have been sent already, so that DUP is set.
     var wasSent = false
+    /// Whether it is known to have been sent: then it is sent again whatever its age [MQTT-4.4.0-1].
+    var isBegun = false
     /// Whether PUBREC was had: PUBREL is sent instead of the message [MQTT-4.3.3-4, 4.3.3-5].
     var isReleased = false
 
