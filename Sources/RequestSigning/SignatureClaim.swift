@@ -1,5 +1,5 @@
-/// What a request says of its signature; nothing of it is proven yet.
-package struct SignatureClaim: Equatable, Sendable {
+/// What a request says of its signature, in full and in the right form; nothing of it is proven yet.
+struct SignatureClaim: Equatable, Sendable {
     /// The one algorithm.
     static let algorithm = "AWS4-HMAC-SHA256"
     /// Bytes of `Authorization` or of one parameter that are read.
@@ -14,7 +14,7 @@ package struct SignatureClaim: Equatable, Sendable {
     }
 
     /// Who signed, for which service.
-    package let scope: SignatureScope
+    let scope: SignatureScope
     let place: Place
     let time: SignatureTime
     /// Names of the signed fields, as listed.
@@ -23,18 +23,20 @@ package struct SignatureClaim: Equatable, Sendable {
     let signature: String
 
     /// Whether a request has something that wants to be a signature of this version.
-    package static func isSigned(_ request: SignedRequest) -> Bool {
+    static func isSigned(_ request: SignedRequest) -> Bool {
         request.values("authorization").contains { $0.hasPrefix(algorithm) } || isPresigned(request)
     }
 
     /// Reads what a request says of its signature.
-    package init(_ request: SignedRequest) throws(SignatureRefusal) {
+    init(_ request: SignedRequest) throws(SignatureRefusal) {
         guard Self.isSigned(request) else { throw .missing }
         guard request.target.utf8.count <= SignedRequest.maximumTargetBytes,
             request.fields.count <= SignedRequest.maximumFields,
             request.parameters.count <= SignedRequest.maximumParameters
         else { throw .incomplete("The request is too long to be signed") }
-        guard request.target.hasPrefix("/") else { throw .incomplete("The target must be a path") }
+        guard request.target.hasPrefix("/"), request.target.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw .incomplete("The target must be a path in ASCII")
+        }
         if Self.isPresigned(request) {
             guard request.values("authorization").isEmpty else {
                 throw .incomplete("A signature stands in the query or in Authorization, not in both")
@@ -86,7 +88,7 @@ extension SignatureClaim {
     }
 
     /// `Credential=…, SignedHeaders=…, Signature=…`, in any order, each once.
-    private static func parts(_ text: Substring) throws(SignatureRefusal) -> SignatureParts {
+    fileprivate static func parts(_ text: Substring) throws(SignatureRefusal) -> SignatureParts {
         guard text.first == " " else { throw .incomplete("Authorization begins with '\(algorithm) '") }
         var parts = SignatureParts(place: "Authorization header")
         for part in text.split(separator: ",") {
@@ -118,7 +120,7 @@ extension SignatureClaim {
     /// Seconds that a presigned URL may live: a week.
     static let maximumLifetimeSeconds: Int64 = 604_800
 
-    private init(query request: SignedRequest) throws(SignatureRefusal) {
+    fileprivate static func parts(_ request: SignedRequest) throws(SignatureRefusal) -> SignatureParts {
         var parts = SignatureParts(place: "query")
         for parameter in request.parameters where parameter.hasPrefix("X-Amz-") {
             let pair = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -127,6 +129,11 @@ extension SignatureClaim {
             }
             try parts.take(String(pair[0]), String(decoding: bytes, as: UTF8.self))
         }
+        return parts
+    }
+
+    private init(query request: SignedRequest) throws(SignatureRefusal) {
+        let parts = try Self.parts(request)
         guard try parts.required("X-Amz-Algorithm") == Self.algorithm else {
             throw .incomplete("X-Amz-Algorithm must be \(Self.algorithm)")
         }
@@ -145,6 +152,25 @@ extension SignatureClaim {
             throw .incomplete("X-Amz-Expires must be 1 to \(maximumLifetimeSeconds) seconds")
         }
         return seconds
+    }
+}
+
+extension SignatureScope {
+    /// What a request says of its scope, however the rest of its signature looks; nil where it says nothing.
+    ///
+    /// Tells requests with equal paths apart where signatures are not checked (6.1).
+    package init?(claimedBy request: SignedRequest) {
+        let field = request.values("authorization").first { $0.hasPrefix(SignatureClaim.algorithm) }
+        do throws(SignatureRefusal) {
+            if let field {
+                let parts = try SignatureClaim.parts(field.dropFirst(SignatureClaim.algorithm.count))
+                try self.init(try parts.required("Credential"))
+            } else {
+                try self.init(try SignatureClaim.parts(request).required("X-Amz-Credential"))
+            }
+        } catch {
+            return nil
+        }
     }
 }
 

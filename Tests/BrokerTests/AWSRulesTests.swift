@@ -7,7 +7,7 @@ private let lamp = Principal.device(thing: Array("lamp".utf8))
 private let prefix = "$aws/things/lamp/shadow"
 
 extension Stage {
-    /// Topics of the requests that the server has to answer since the last call.
+    /// Topics and payloads of the requests that the server has to answer since the last call.
     fileprivate mutating func requests() -> [String] {
         defer { steps = [] }
         return steps.compactMap {
@@ -112,6 +112,47 @@ struct AWSRulesTests {
         }
     }
 
+    private static let others = [
+        "$aws/things/lamp/jobs/Get", "$aws/things/lamp/jobs/nothing", "$aws/things/lamp/jobs/J/update/x",
+    ]
+
+    @Test("7: under …/jobs/ the service answers, RETAIN stores nothing [AWS-7-2] [AWS-7-5]", arguments: others)
+    func jobTopics(topic: String) {
+        var stage = Stage()
+        let device = stage.client("lamp", as: lamp)
+        stage.publish(topic, "x", retain: .yes, from: device)
+        let asked = stage.requests()
+        #expect(asked == ["\(topic) x"])
+        let late = stage.client("late")
+        stage.subscribe("$aws/things/lamp/jobs/#", from: late)
+        #expect(late.received() == ["connack 0 false", "suback 1"])
+    }
+
+    @Test("1.2: more than ten shadow requests in flight on one connection are to be refused [AWS-1.2-4]")
+    func requestsInFlight() {
+        var stage = Stage()
+        let (device, other) = (stage.client("lamp", as: lamp), stage.client("o", as: lamp))
+        for number in 1...12 {
+            stage.publish("\(prefix)/get", "\(number)", from: device)
+        }
+        stage.publish("\(prefix)/get", "other", from: other)
+        stage.publish("$aws/things/lamp/jobs/get", "job", from: device)
+        var (services, tickets): ([ServiceRequest.Service], [AnswerTicket]) = ([], [])
+        for case .request(let request, let ticket) in stage.steps {
+            services.append(request.service)
+            tickets.append(ticket)
+        }
+        let expected =
+            Array(repeating: ServiceRequest.Service.shadow, count: 10) + [
+                .shadowThrottled, .shadowThrottled, .shadow, .jobs,
+            ]
+        #expect(services == expected)
+        stage.steps = []
+        for ticket in tickets { stage.core.complete(ticket, now: stage.now) }
+        stage.publish("\(prefix)/get", "13", from: device)
+        for case .request(let request, _) in stage.steps { #expect(request.service == .shadow) }
+    }
+
     @Test("7: who subscribes to a request topic gets the request as it is; RETAIN stores nothing [AWS-7-4] [AWS-7-5]")
     func rawRequests() {
         var stage = Stage()
@@ -127,10 +168,10 @@ struct AWSRulesTests {
 
     @Test("7: a will is no request, and no way to publish on answer topics [AWS-7-6] [AWS-18-11]")
     func wills() {
-        for topic in ["\(prefix)/update", "\(prefix)/update/delta"] {
+        for topic in ["\(prefix)/update", "\(prefix)/update/delta", "$aws/things/lamp/jobs/get"] {
             var stage = Stage()
             let listener = stage.client("l")
-            stage.subscribe("\(prefix)/#", qos: .atMostOnce, from: listener)
+            stage.subscribe("$aws/things/lamp/#", qos: .atMostOnce, from: listener)
             _ = listener.received()
             let device = stage.client("lamp", as: lamp, will: (topic, "w"))
             let isAnswer = topic.hasSuffix("delta")

@@ -245,14 +245,16 @@ private let badCalls = [
     "PUT /jobs/J/cancel?force=1 {}", #"PUT /jobs/J/cancel {"reasonCode":"lower"}"#,
     #"PUT /jobs/J/cancel {"reasonCode":""}"#,
     #"PUT /jobs/J/cancel {"comment":1}"#, "DELETE /jobs/J?force=TRUE", "GET /jobs?status=QUEUED",
-    "GET /jobs?targetSelection=x", "GET /jobs?maxResults=0", "GET /jobs?maxResults=251", "GET /jobs?maxResults=x",
+    "GET /things?maxResults=0", "GET /things?maxResults=251", "GET /thing-groups?maxResults=0",
+    "GET /things/T/jobs?maxResults=251", "GET /jobs?targetSelection=x", "GET /jobs?maxResults=0",
+    "GET /jobs?maxResults=251", "GET /jobs?maxResults=x",
     "GET /jobs?nextToken=x", "GET /jobs?nextToken=n", "GET /jobs?nextToken=n6", "GET /jobs?nextToken=n+1",
     "GET /jobs?thingGroupName=a%20b", "GET /jobs?thingGroupId=a:b", "GET /jobs/J/things?status=DONE",
     "GET /things/T/jobs?jobId=a:b", "GET /things/T/jobs/J?executionNumber=-1",
     #"PUT /things/T/jobs/J/cancel {"expectedVersion":"1"}"#, #"PUT /things/T/jobs/J/cancel {"statusDetails":{"a":1}}"#,
 ]
 
-@Test("14: other operations refuse what breaks a rule [AWS-14-5]", arguments: badCalls)
+@Test("14: other operations refuse what breaks a rule [AWS-14-5] [AWS-14-9] [AWS-10-6]", arguments: badCalls)
 func badCall(call: String) {
     var desk = Desk(things: ["T"])
     _ = desk.create()

@@ -64,6 +64,30 @@ func refused(_ row: (suffix: String, payload: String, code: String, message: Str
     #expect(desk.heard() == [])
 }
 
+@Test("12.2: bytes that are no text, and texts that nest too deep, are InvalidJson without a token [AWS-12.2-3]")
+func noText() {
+    var desk = Desk(at: 5, things: ["T"])
+    _ = desk.create()
+    let deep = #"{"clientToken":"c","x":\#(String(repeating: "[", count: 70))\#(String(repeating: "]", count: 70))}"#
+    for bytes in [[0xFF], Array(#"{"clientToken":"c","x":""#.utf8) + [0xC3, 0x22, 0x7D], Array(deep.utf8)] as [[UInt8]]
+    {
+        #expect(
+            desk.mqtt("start-next", bytes: bytes)
+                == #"rejected {"code":"InvalidJson","message":"The payload is not a JSON object in UTF-8","timestamp":5}"#
+        )
+    }
+    #expect(desk.statuses() == "1:QUEUED")
+}
+
+@Test("12.1: of repeated members the last one counts")
+func repeatedMembers() {
+    var desk = Desk(at: 5, things: ["T"])
+    _ = desk.create()
+    let update = #"{"status":"FAILED","clientToken":"a","sta\u0074us":"IN_PROGRESS","clientToken":"b"}"#
+    #expect(desk.mqtt("J/update", update) == #"accepted {"clientToken":"b","timestamp":5}"#)
+    #expect(desk.statuses() == "1:IN_PROGRESS")
+}
+
 @Test(
     "12.2: statuses that a device may not set [AWS-12.2-13]",
     arguments: ["QUEUED", "CANCELED", "TIMED_OUT", "REMOVED", "DELETED", "succeeded", ""])

@@ -238,6 +238,39 @@ func anyCreation(seed: UInt64) throws {
     }
 }
 
+/// Requests of the control plane with bodies.
+private let calls: [(method: String, path: String, body: String)] = [
+    ("PATCH", "/jobs/J", #"{"description":"d","timeoutConfig":{"inProgressTimeoutInMinutes":5}}"#),
+    ("PUT", "/jobs/J/cancel?force=true", #"{"reasonCode":"A_1","comment":"c"}"#),
+    ("POST", "/jobs/J/targets", #"{"targets":["arn:aws:iot:r:1:thing/T"],"comment":"c"}"#),
+    ("PUT", "/things/T/jobs/J/cancel", #"{"expectedVersion":1,"statusDetails":{"a":"b"}}"#),
+    ("POST", "/things/N", #"{"thingTypeName":"t","attributePayload":{"attributes":{"a":"b"},"merge":true}}"#),
+    ("PATCH", "/things/T", #"{"attributePayload":{"attributes":{"a":""},"merge":true},"expectedVersion":1}"#),
+    ("POST", "/thing-groups/H", #"{"parentGroupName":"G","thingGroupProperties":{"thingGroupDescription":"d"}}"#),
+    ("PUT", "/thing-groups/addThingToThingGroup", #"{"thingName":"T","thingGroupArn":"arn:aws:iot:r:1:thinggroup/G"}"#),
+    ("PUT", "/thing-groups/updateThingGroupsForThing", #"{"thingName":"T","thingGroupsToAdd":["G"]}"#),
+]
+
+@Test(
+    "10, 14: whatever bytes arrive, an operation is done or refused, and a refusal changes nothing",
+    arguments: UInt64(0)..<100)
+func anyCall(seed: UInt64) {
+    var random = SeededRandom(seed)
+    var desk = Desk(at: 60, things: ["T"])
+    _ = desk.iot("POST", "/thing-groups/G")
+    _ = desk.create()
+    for call in calls {
+        var other = desk
+        _ = other.heard()
+        let path = Int.random(in: 0..<4, using: &random) == 0 ? mutated(call.path, &random) : Array(call.path.utf8)
+        let answer = other.iot(call.method, String(decoding: path, as: UTF8.self), bytes: mutated(call.body, &random))
+        if answer.hasPrefix("200") || answer.hasPrefix("no ") { continue }
+        #expect(["400 Inv", "404 Res", "409 Inv", "409 Res", "409 Ver"].contains(answer.prefix(7)), "\(answer)")
+        #expect(other.jobs == desk.jobs && other.things == desk.things && other.groups == desk.groups)
+        #expect(other.executions == desk.executions && other.heard() == [])
+    }
+}
+
 @Test("topics and targets of any bytes are read or refused", arguments: UInt64(0)..<200)
 func anyAddress(seed: UInt64) {
     var random = SeededRandom(seed)

@@ -81,6 +81,8 @@ private let rows = [
         vector: vector(more: [.init("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]),
         reason: .invalidSignature),
     Row(what: "a bent percent sign", vector: vector(target: "/?a=%2"), reason: .invalidSignature),
+    Row(what: "a target that is no path", vector: vector(target: "http://a/"), reason: .incompleteSignature),
+    Row(what: "a target beyond ASCII", vector: vector(target: "/?\u{338}a"), reason: .incompleteSignature),
     Row(
         what: "a target beyond all bounds", vector: vector(target: "/" + String(repeating: "a", count: 20_000)),
         reason: .incompleteSignature),
@@ -118,7 +120,7 @@ func skew() throws {
 
 @Test("a presigned URL lives as long as it says, at most a week; without that as long as any other signature")
 func lifetime() throws {
-    let presigned = try #require(Vector.botocore.first { $0.name == "MQTT over WebSocket" })
+    let presigned = try #require(Vector.all.first { $0.name == "MQTT over WebSocket" })
     #expect(presigned.refusal(later: 3600) == nil)
     #expect(presigned.refusal(later: 3601)?.message.hasPrefix("Signature expired") == true)
     #expect(presigned.refusal(later: -301)?.message.hasPrefix("Signature not yet current") == true)
@@ -162,6 +164,24 @@ func answers() throws {
     }
 }
 
+/// Fields and targets, and the service that they name.
+private let claims: [(authorization: String?, target: String, service: String?)] = [
+    (nil, "/", nil), ("Bearer x", "/", nil), ("AWS4-HMAC-SHA256", "/", nil),
+    ("AWS4-HMAC-SHA256 Credential=a/20260101/r/iot/aws4_request", "/", "iot"),
+    ("AWS4-HMAC-SHA256 Signature=0,Credential=a/b/r/iot-jobs-data/aws4_request ,SignedHeaders=", "/", "iot-jobs-data"),
+    ("AWS4-HMAC-SHA256 Credential=a/20260101/iot/aws4_request", "/", nil),
+    ("AWS4-HMAC-SHA256 Credential=a/20260101/r/iot/aws4_request,Credential=x", "/", nil),
+    (nil, "/mqtt?X-Amz-Credential=a%2F20260101%2Fr%2Fiotdevicegateway%2Faws4_request", "iotdevicegateway"),
+    (nil, "/mqtt?X-Amz-Credential=a%2F20260101", nil), (nil, "/mqtt?X-Amz-Credential=%2", nil),
+]
+
+@Test("6.1: the scope is read where nothing is checked", arguments: claims)
+private func claimed(_ row: (authorization: String?, target: String, service: String?)) {
+    let fields = row.authorization.map { [SignedRequest.Field("authorization", $0)] } ?? []
+    let request = SignedRequest(method: "GET", target: row.target, fields: fields)
+    #expect(SignatureScope(claimedBy: request)?.service == row.service)
+}
+
 @Test("whatever arrives, the answer is a refusal", arguments: UInt64(0)..<100)
 func noise(seed: UInt64) {
     var random = SeededRandom(seed)
@@ -184,5 +204,6 @@ func noise(seed: UInt64) {
                 .init(noise("host"), noise("x")),
             ])
         #expect(Vector(name: "", service: "", transport: .tls, request: request, body: []).refusal() != nil)
+        _ = SignatureScope(claimedBy: request)
     }
 }

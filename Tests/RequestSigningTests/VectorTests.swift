@@ -1,4 +1,4 @@
-//  Requests signed by others: botocore's (Vectors.swift) and those of AWS's documentation.
+//  Requests signed by others: botocore and awscrt (Vectors.swift) and those of AWS's documentation.
 import ApusTestKit
 import ByteKit
 import RequestSigning
@@ -31,13 +31,13 @@ struct Vector: CustomTestStringConvertible, Sendable {
     }
 }
 
-@Test("what botocore signs is accepted, and its scope told [AWS-6.1-4] [AWS-6.1-7]", arguments: Vector.botocore)
+@Test("what botocore and awscrt sign is accepted, and its scope told [AWS-6.1-4] [AWS-6.1-7]", arguments: Vector.all)
 func accepted(_ vector: Vector) throws {
     let scope = try vector.verify()
     #expect(scope.accessKeyID == Vector.accessKeyID)
     #expect(scope.service == vector.service)
     #expect(scope.region == "us-east-1")
-    #expect(try SignatureClaim(vector.request).scope == scope)
+    #expect(SignatureScope(claimedBy: vector.request) == scope)
 }
 
 /// Of AWS's documentation and its test suite of Signature Version 4: target, method, signature.
@@ -85,7 +85,7 @@ func listUsers() throws {
 }
 
 /// Vectors in which every byte of the signed parts counts: no dots in the path, no token behind the signature.
-private let exact = Vector.botocore.filter { !$0.name.contains("dots") && !$0.name.contains("behind") }
+private let exact = Vector.all.filter { !$0.name.contains("dots") && !$0.name.contains("behind") }
 
 @Test("a request with one byte changed is refused, wherever it is signed", arguments: exact)
 func bent(_ vector: Vector) {
@@ -133,7 +133,7 @@ private func isSigned(_ name: String, _ vector: Vector) -> Bool {
 
 @Test("what stands for the same is accepted: case of names, white space, order of parameters")
 func equivalent() throws {
-    var vector = try #require(Vector.botocore.first { $0.name.hasSuffix("list_named_shadows_for_thing") })
+    var vector = try #require(Vector.all.first { $0.name.hasSuffix("list_named_shadows_for_thing") })
     vector.request.target =
         "/api/things/shadow/ListNamedShadowsForThing/T?nextToken=a%20b%2fc%2Bd%3d%26e&&pageSize=%37"
     for place in vector.request.fields.indices {

@@ -1,4 +1,4 @@
-//  Made by scripts/generate-signing-vectors with botocore 1.44.8; not edited by hand.
+//  Made by scripts/generate-signing-vectors, botocore 1.44.8, awscrt 0.38.1; not edited by hand.
 import RequestSigning
 
 extension Vector {
@@ -7,7 +7,7 @@ extension Vector {
     static let seconds: UInt64 = 1440938160
 
     // swift-format-ignore
-    static let botocore: [Vector] = [
+    static let all: [Vector] = [
         Vector(
             name: "iotdata get_thing_shadow", service: "iotdata", transport: .tls,
             request: SignedRequest(method: "GET", target: "/things/press%3A17/shadow?name=%24config", fields: [
@@ -262,5 +262,37 @@ extension Vector {
             request: SignedRequest(method: "GET", target: "/mqtt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fiotdevicegateway%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=62b87ac2b6d4803d8b3dbd6fc711f9e0673627cedaa0ed8d825250f5f7bcbef4&X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2B%3D%3D", fields: [
                 .init("Host", "example.amazonaws.com"),
             ]), body: []),
+        Vector(
+            name: "awscrt: WebSocket", service: "iotdevicegateway", transport: .tls,
+            request: SignedRequest(method: "GET", target: "/mqtt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fiotdevicegateway%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&X-Amz-Signature=91eb4b0cb866a89091938a5b903b0369fc35d1951547ae08b8c97e16bc7a6060", fields: [
+                .init("Host", "localhost:8443"),
+            ]), body: []),
+        Vector(
+            name: "awscrt: WebSocket, token behind the signature", service: "iotdevicegateway", transport: .tls,
+            request: SignedRequest(method: "GET", target: "/mqtt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fiotdevicegateway%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2B%3D%3D&X-Amz-Signature=91eb4b0cb866a89091938a5b903b0369fc35d1951547ae08b8c97e16bc7a6060", fields: [
+                .init("Host", "localhost:8443"),
+            ]), body: []),
+        Vector(
+            name: "awscrt: presigned with a token", service: "iotdata", transport: .tls,
+            request: SignedRequest(method: "GET", target: "/things/a%3Ab/shadow?name=x%20y&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fiotdata%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-SignedHeaders=host&X-Amz-Expires=60&X-Amz-Security-Token=IQoJb3JpZ2luX2VjEXAMPLE%2Ftoken%2B%3D%3D&X-Amz-Signature=6d2137ac58ed62ff4d9e1ab918226e749beba9d94c41657e5c2c7a9880be816e", fields: [
+                .init("Host", "localhost:8443"),
+            ]), body: []),
+        Vector(
+            name: "awscrt: fields", service: "iotdata", transport: .tls,
+            request: SignedRequest(method: "POST", target: "/topics/a%2Fb?qos=1&contentType=text%2Fplain", fields: [
+                .init("Host", "localhost:8443"),
+                .init("x-amz-mqtt5-correlation-data", "AAE="),
+                .init("X-Amz-Security-Token", "IQoJb3JpZ2luX2VjEXAMPLE/token+=="),
+                .init("X-Amz-Date", "20150830T123600Z"),
+                .init("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iotdata/aws4_request, SignedHeaders=host;x-amz-date;x-amz-mqtt5-correlation-data;x-amz-security-token, Signature=595fb63657867f46056085db99056acf302e2bf606db16b0efbd85703dcb5724"),
+            ]), body: [104, 101, 108, 108, 111]),
+        Vector(
+            name: "awscrt: hash of the payload in a field", service: "iot-jobs-data", transport: .tls,
+            request: SignedRequest(method: "PUT", target: "/things/T/jobs/%24next", fields: [
+                .init("Host", "localhost:8443"),
+                .init("X-Amz-Date", "20150830T123600Z"),
+                .init("x-amz-content-sha256", "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"),
+                .init("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iot-jobs-data/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=9886453f16d31953bfd899f8cf54c8b4b80a5e9c58c24453beb4f7811848e110"),
+            ]), body: [123, 125]),
     ]
 }

@@ -195,7 +195,22 @@ func listEdges() {
     #expect(text.contains("nextToken"))
 }
 
-@Test("2.8: names of the exceptions")
+@Test("1.2, 4: thousands of named shadows are listed, each once and in order [AWS-1.2-5] [AWS-4-7]")
+func thousandsOfNames() throws {
+    let names = (0..<5000).map { "s\($0)" }.sorted()
+    var seen: [Substring] = []
+    var token: String?
+    repeat {
+        let answer = ShadowService.listNamed(names: names, pageSize: 100, nextToken: token, timestampSeconds: 7)
+        guard case .success(let body) = answer else { throw Unexpected(answer: answer) }
+        let parts = String(decoding: body, as: UTF8.self).split(separator: "\"")
+        seen += parts.filter { $0.hasPrefix("s") }
+        token = parts.firstIndex(of: "nextToken").map { String(parts[$0 + 2]) }
+    } while token != nil
+    #expect(seen.map(String.init) == names)
+}
+
+@Test("2.8: names of the exceptions [AWS-6.3-3]")
 func exceptionNames() {
     let names = [
         400: "InvalidRequestException", 401: "UnauthorizedException", 403: "ForbiddenException",
