@@ -43,7 +43,7 @@ struct Arena: ~Copyable {
     private static func limits(_ choice: UInt8) -> BrokerLimits {
         var limits = choice & 7 == 7 ? BrokerLimits.aws : BrokerLimits()
         if choice & 1 != 0 { (limits.sessionQueueBytes, limits.queueBytes) = (2000, 5000) }
-        if choice & 2 != 0 { (limits.retainedBytes, limits.sessions, limits.subscriptionsPerClient) = (700, 5, 3) }
+        if choice & 2 != 0 { (limits.retainedBytes, limits.sessions, limits.filterBytesPerClient) = (700, 5, 20) }
         if choice & 4 != 0 { limits.sendWindow = 3 }
         if choice & 64 != 0 { limits.memoryBytes = 4000 }
         if choice & 128 != 0 { (limits.publishesPerSecond, limits.bytesPerSecond) = (2, 400) }
@@ -81,6 +81,7 @@ struct Arena: ~Copyable {
         }
         turn(choice)
         core.audit()
+        if choice & 0x60 == 0 { core.auditTrees() }
     }
 
     /// A hostile client connects; one byte says whether it speaks at once.
@@ -320,7 +321,7 @@ struct Arena: ~Copyable {
         restore()
         for seat in seats { if let seat { core.closed(seat.connection, now: now) } }
         for place in seats.indices { seats[place] = nil }
-        for _ in 0..<8 {
+        for _ in 0..<3 {
             for role in honest.indices { connect(role, window: 5) }
             var isBusy = true
             while isBusy {
@@ -333,6 +334,7 @@ struct Arena: ~Copyable {
             }
         }
         core.audit()
+        core.auditTrees()
         core.compare(disk)
         Honest.check(honest[Role.speaker].memory, honest[Role.listener].memory, published)
         let left = disk.sessions[Array("a//hl".utf8)]?.queue.count

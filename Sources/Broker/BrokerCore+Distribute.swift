@@ -95,6 +95,7 @@ extension BrokerCore {
             audience.groups.append(contentsOf: place.groups)
         }
         audience.recipients = Recipient.gather(found)
+        guard topic.count <= 1024 else { return audience }
         if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
         audiences[topic] = audience
         return audience
@@ -131,7 +132,7 @@ extension BrokerCore {
     private func canRetain(_ message: Message) -> Bool {
         let topic = message.topic
         let old = retained.value(at: topic.span)?.cost ?? 0
-        return message.payload.isEmpty || retainedBytes - old + message.cost <= limits.retainedBytes
+        return message.payload.isEmpty || (!isOverfull && retainedBytes - old + message.cost <= limits.retainedBytes)
     }
 
     /// Keeps a message for later subscribers, in the place of an older one of its topic.
