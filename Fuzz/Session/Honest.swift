@@ -1,5 +1,6 @@
 //  A speaker that numbers its messages and a listener, both with kept sessions: what was acknowledged to the one comes to the
-//  other, and what is of QoS 2 comes once (clause 4.3).
+//  other in order, and what is of QoS 2 comes once (clauses 4.3, 4.6). It also comes back to the speaker, at least once, by a
+//  shared subscription.
 
 import Broker
 import ByteKit
@@ -15,6 +16,8 @@ struct Honest {
     var watch: Watch?
     /// Packets that are sent and that the broker has not read yet.
     var outbox: [[UInt8]] = []
+    /// Whether a message was turned down: it comes again behind later ones, where the refusal got lost.
+    var wasRefused = false
     private var inbox: [[UInt8]] = []
     private var isGreeted = false
 
@@ -55,14 +58,25 @@ struct Honest {
     }
 
     /// What the speaker was promised has come, and once where that was promised.
-    static func check(_ speaker: ClientMemory, _ listener: ClientMemory, _ published: [QoS]) {
+    ///
+    /// - Parameter waiting: payloads that still wait for the speaker.
+    static func check(_ client: Honest, _ listener: ClientMemory, _ published: [QoS], waiting: [String]) {
+        let speaker = client.memory
         require(speaker.breaches.isEmpty && listener.breaches.isEmpty, "\(speaker.breaches + listener.breaches)")
         var times: [Int: Int] = [:]
-        for arrival in listener.arrivals { times[arrival.number, default: 0] += 1 }
+        var last = 0
+        for arrival in listener.arrivals where arrival.number >= firstNumber {
+            times[arrival.number, default: 0] += 1
+            guard times[arrival.number] == 1, arrival.qos > .atMostOnce, !client.wasRefused else { continue }
+            require(arrival.number > last, "4.6.0-6: message \(arrival.number - firstNumber) comes too late")
+            last = arrival.number
+        }
+        let echoes = Set(speaker.arrivals.map(\.number) + waiting.compactMap { Int($0) })
         for (index, qos) in published.enumerated() {
             let count = times[firstNumber + index, default: 0]
             let isPromised = qos > .atMostOnce && speaker.promised.contains(firstNumber + index)
             require(!isPromised || count >= 1, "message \(index) was promised and is lost")
+            require(!isPromised || echoes.contains(firstNumber + index), "4.8.2: message \(index) is lost to its group")
             require(qos < .exactlyOnce || count <= 1, "4.3.3: message \(index) of QoS 2 came \(count) times")
         }
     }

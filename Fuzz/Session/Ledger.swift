@@ -7,14 +7,22 @@ import MQTTWire
 extension BrokerCore {
     /// Holds at every moment between two events.
     borrowing func audit() {
-        var (bytes, subscriptions) = (0, 0)
+        var bytes = 0
         for session in sessions.values {
             audit(session)
             bytes += session.queuedBytes
-            subscriptions += session.subscriptions.count
         }
         require(bytes == queuedBytes, "\(queuedBytes) bytes are booked as queued, \(bytes) are")
         auditMemory()
+        for connection in connections.values where connection.stage == .connected {
+            let session = connection.session
+            require(session?.connection === connection, "a connection without its session")
+        }
+        require(deadlines.count <= 4 * (sessions.count + retained.count) + 1025, "deadlines grow without end")
+    }
+
+    /// The same of the trees.
+    borrowing func auditTrees() {
         var (kept, keptCount) = (0, 0)
         retained.forEach { message in
             kept += message.cost
@@ -22,16 +30,12 @@ extension BrokerCore {
         }
         require(kept == retainedBytes, "\(retainedBytes) bytes are booked as retained, \(kept) are")
         require(keptCount == retained.count, "the tree of retained messages counts wrongly")
+        let subscriptions = sessions.values.reduce(0) { $0 + $1.subscriptions.count }
         var planted = 0
         subscribers.forEach { place in
             planted += place.subscribers.count + place.groups.reduce(0) { $0 + $1.members.count }
         }
         require(planted == subscriptions, "\(planted) subscriptions in the tree, \(subscriptions) in sessions")
-        for connection in connections.values where connection.stage == .connected {
-            let session = connection.session
-            require(session?.connection === connection, "a connection without its session")
-        }
-        require(deadlines.count <= 4 * (sessions.count + retained.count) + 1025, "deadlines grow without end")
     }
 
     private borrowing func auditMemory() {
@@ -63,6 +67,8 @@ extension BrokerCore {
         require(bytes == session.queuedBytes, "\(session.queuedBytes) bytes booked in a session, \(bytes) are there")
         require(sent.count == session.inFlight.count, "the queue in flight counts wrongly")
         require(waiting.count == session.waiting.count, "the waiting queue counts wrongly")
+        let filters = session.subscriptions.keys.reduce(0) { $0 + $1.count }
+        require(filters == session.filterBytes, "\(session.filterBytes) bytes of filters are booked, \(filters) are")
         require(Set(sent.map(\.packetID)).count == sent.count, "2.2.1-4: an identifier twice in flight")
         if let connection = session.connection {
             require(connection.session === session, "a session without its connection")
@@ -75,6 +81,7 @@ extension BrokerCore {
 
     /// Holds when everything is committed: a restart would begin where memory is now.
     borrowing func compare(_ disk: borrowing Disk) {
+        require(commits.bytes == 0, "\(commits.bytes) bytes are booked as not yet on disk")
         let kept = sessions.values.filter(\.isPersistent)
         require(kept.count == disk.sessions.count, "\(disk.sessions.count) sessions on disk, \(kept.count) in memory")
         for session in kept {

@@ -3,14 +3,20 @@ import MQTTWire
 //  What goes to subscribers: queued, sent within the client's window, acknowledged (clause 4.3, sender).
 
 extension BrokerCore {
-    /// Sends or queues a live message; `share` is the shared subscription that it came by.
-    mutating func deliver(_ message: Message, to session: Session, _ grant: Grant, share: [UInt8] = []) {
+    /// Sends or queues a live message.
+    ///
+    /// - Parameters:
+    ///   - share: the shared subscription that it came by; empty = none.
+    ///   - isPromised: whether its publisher is told that kept sessions have it.
+    mutating func deliver(
+        _ message: Message, to session: Session, _ grant: Grant, share: [UInt8] = [], isPromised: Bool = false
+    ) {
         let qos = min(message.qos, grant.qos)
         let retain = grant.keepsRetain && message.retain
         guard qos > .atMostOnce else {
             return deliverOnce(message, to: session, retain: retain, identifiers: grant.identifiers)
         }
-        guard !isFull(session) else {
+        guard (isPromised && session.isPersistent) || !isFull(session) else {
             counters.dropped += 1
             counters.droppedToSlow += 1
             if let connection = session.connection { condemn(connection, .quotaExceeded) }
@@ -83,8 +89,9 @@ extension BrokerCore {
         guard !entry.isReleased else {
             return send(Reply.pubrel(entry.packetID, .success, connection.version), to: connection)
         }
-        // What may have been sent goes on whatever its age [MQTT-4.3.3-7].
-        let isOfUse = (entry.wasSent && entry.qos == .exactlyOnce) || !entry.message.isExpired(now: now)
+        // What was sent goes on whatever its age, and what may have been where that breaks a rule [MQTT-4.3.3-7].
+        let hasBegun = entry.isBegun || (entry.wasSent && entry.qos == .exactlyOnce)
+        let isOfUse = hasBegun || !entry.message.isExpired(now: now)
         guard isOfUse,
             write(
                 entry.message, to: connection,

@@ -25,18 +25,27 @@ extension BrokerCore {
             return false
         }
         if isTooMuch { counters.dropped += 1 } else if isKept { retain(message) }
+        // From here on it is promised: the first queues that take it may fill what all have together.
+        let isPromised = insistence == .refusable && message.qos > .atMostOnce
         for recipient in audience.recipients {
             guard let grant = recipient.grant(from: sender) else { continue }
-            deliver(message, to: recipient.session, grant)
+            deliver(message, to: recipient.session, grant, isPromised: isPromised)
         }
         for group in audience.groups {
-            guard let member = group.pick({ fitness(of: $0, for: message.qos) }) else {
+            guard let member = pick(from: group, for: message, isPromised: isPromised) else {
                 if message.qos > .atMostOnce { counters.dropped += 1 }
                 continue
             }
-            deliver(message, to: member.session, member.grant, share: group.filter)
+            deliver(message, to: member.session, member.grant, share: group.filter, isPromised: isPromised)
         }
         return true
+    }
+
+    /// The member that gets the message; a promised one rather beyond a limit than nobody.
+    private func pick(from group: ShareGroup, for message: Message, isPromised: Bool) -> Subscriber? {
+        let fit = group.pick { fitness(of: $0, for: message.qos) }
+        guard fit == nil, isPromised else { return fit }
+        return group.members.first { $0.session.isPersistent && $0.options.qos > .atMostOnce }
     }
 
     private func isRefused(_ message: Message, by audience: Audience) -> Bool {
@@ -95,6 +104,7 @@ extension BrokerCore {
             audience.groups.append(contentsOf: place.groups)
         }
         audience.recipients = Recipient.gather(found)
+        guard topic.count <= 1024 else { return audience }
         if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
         audiences[topic] = audience
         return audience
@@ -140,7 +150,7 @@ extension BrokerCore {
     private func canRetain(_ message: Message) -> Bool {
         let topic = message.topic
         let old = retained.value(at: topic.span)?.cost ?? 0
-        return message.payload.isEmpty || retainedBytes - old + message.cost <= limits.retainedBytes
+        return message.payload.isEmpty || (!isOverfull && retainedBytes - old + message.cost <= limits.retainedBytes)
     }
 
     /// Keeps a message for later subscribers, in the place of an older one of its topic.

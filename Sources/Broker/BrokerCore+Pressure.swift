@@ -3,16 +3,16 @@ import MQTTWire
 
 //  When memory runs short and when clients send too fast: what publishers send is left in their sockets for a while.
 //
-//  What is unwritten to connections and what waits in sessions is counted together (`memoryBytes`), a message that waits for
-//  several sessions once. From the limit until it
+//  What is unwritten to connections, what waits in sessions and what is not on disk yet is counted together (`memoryBytes`),
+//  a message that waits for several sessions once. From the limit until it
 //  has fallen below 7/8 of it, each publisher is held back after every PUBLISH, QoS 0 to slow subscribers is dropped sooner,
 //  and queues move on in smaller pieces. A publisher that is held back may send one packet a second all the same: an
 //  acknowledgement that would make room could stand behind it. An eighth above the limit nothing is taken that would have
 //  to wait: QoS 0 is dropped, and the publishers of other messages are refused.
 
 extension BrokerCore {
-    /// Bytes that wait in memory, for sessions and unwritten to connections.
-    package var memoryBytes: Int { outputBytes + heldBytes }
+    /// Bytes that wait in memory: unwritten to connections, for sessions, for the disk.
+    package var memoryBytes: Int { outputBytes + heldBytes + commits.bytes }
 
     /// Whether nothing more may be made to wait.
     var isOverfull: Bool { memoryBytes >= limits.memoryBytes + limits.memoryBytes / 8 }

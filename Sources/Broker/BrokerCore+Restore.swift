@@ -29,7 +29,7 @@ extension BrokerCore {
         for (filter, raw, identifier) in stored.subscriptions {
             guard let options = try? SubscriptionOptions(raw, version: .v5) else { continue }
             let subscription = Subscription(filter: filter, options: options, identifier: identifier)
-            session.subscriptions[filter] = subscription
+            _ = session.subscribe(subscription)
             plant(subscription, of: session)
         }
         if let stored = stored.will, let will = LastWill(stored) {

@@ -45,16 +45,17 @@ extension BrokerCore {
         let inner = TopicFilter.split(shared: whole)?.filter ?? ByteRange(start: 0, count: whole.count)
         let filter = whole.slice(inner)
         if !limits.allow(topic: filter) { return .topicFilterInvalid }
-        if session.subscriptions.count >= limits.subscriptionsPerClient, session.subscriptions[whole.copy()] == nil {
-            return .quotaExceeded
-        }
+        let isFull =
+            session.subscriptions.count >= limits.subscriptionsPerClient
+            || session.filterBytes + whole.count > limits.filterBytesPerClient
+        if isFull, session.subscriptions[whole.copy()] == nil { return .quotaExceeded }
         // A filter that is forbidden by --deny is refused in the same way in both versions.
         return policy.maySubscribe(session.principal, filter: filter) ? nil : .unspecifiedError
     }
 
     /// Puts a subscription in place; false where it replaces one with the same filter.
     private mutating func add(_ subscription: Subscription, to session: Session) -> Bool {
-        let replaced = session.subscriptions.updateValue(subscription, forKey: subscription.filter)
+        let replaced = session.subscribe(subscription)
         plant(subscription, of: session)
         if session.isPersistent, replaced != subscription {
             record(
@@ -94,7 +95,7 @@ extension BrokerCore {
         var cursor = FilterCursor(unsubscribe)
         while let request = cursor.next(in: frame) {
             let filter = frame.slice(request.filter).copy()
-            guard let subscription = session.subscriptions.removeValue(forKey: filter) else {
+            guard let subscription = session.unsubscribe(filter) else {
                 codes.append(.noSubscriptionExisted)
                 continue
             }

@@ -57,7 +57,7 @@ package struct BrokerCore: ~Copyable {
     private var nextToken: UInt64 = 1
     private var dirty: [Connection] = []
     private var steps: [BrokerStep] = []
-    private var commits = Commits()
+    private(set) var commits = Commits()
     /// Whether a commit failed: nobody is let in until what is on disk is taken up again.
     private(set) var isForgetful = false
     /// The newest ticket whose commit is done.

@@ -6,7 +6,8 @@ struct Commits {
     /// Gathered for the next commit.
     private var changes: [DurableChange] = []
     private var owed = Owed()
-    private var underWay: (ticket: UInt64, owed: Owed)?
+    private var underWay: (ticket: UInt64, owed: Owed, bytes: Int)?
+    private var gatheredBytes = 0
     private var nextTicket: UInt64 = 1
     /// The ticket of the commit that the changes of now are part of.
     var upcoming: UInt64 { nextTicket }
@@ -22,7 +23,11 @@ struct Commits {
     /// Grows with every change; where it grew while a packet was worked off, that packet waits for the commit.
     var mark: Int { changes.count }
 
+    /// Memory that all changes hold which are not on disk yet, in bytes.
+    var bytes: Int { gatheredBytes + (underWay?.bytes ?? 0) }
+
     mutating func add(_ change: DurableChange) {
+        gatheredBytes += change.cost
         changes.append(change)
     }
 
@@ -44,16 +49,16 @@ struct Commits {
         guard underWay == nil, !changes.isEmpty else { return nil }
         defer {
             changes.removeAll(keepingCapacity: true)
-            owed = Owed()
+            (owed, gatheredBytes) = (Owed(), 0)
             nextTicket += 1
         }
-        underWay = (nextTicket, owed)
+        underWay = (nextTicket, owed, gatheredBytes)
         return (nextTicket, changes)
     }
 
     /// The commit under way is done; answers who waited for it, nil for any other ticket.
     mutating func finish(_ ticket: UInt64) -> Owed? {
-        guard let (current, owed) = underWay, current == ticket else { return nil }
+        guard let (current, owed, _) = underWay, current == ticket else { return nil }
         underWay = nil
         settled = ticket
         return owed
@@ -66,6 +71,18 @@ struct Commits {
 
     /// Nothing of what was to be stored counts any more; tickets go on, so that no old one is taken for a new one.
     mutating func forget() {
-        (changes, owed, underWay) = ([], Owed(), nil)
+        (changes, owed, underWay, gatheredBytes) = ([], Owed(), nil, 0)
+    }
+}
+
+extension DurableChange {
+    /// Memory that it holds, in bytes; the message of a queue's entry is counted there.
+    fileprivate var cost: Int {
+        switch self {
+        case .retain(let topic, let payload, _, let properties, _, _):
+            200 + topic.count + payload.count + properties.count
+        case .will(_, let will): 200 + will.topic.count + will.payload.count + will.properties.count
+        default: 200
+        }
     }
 }

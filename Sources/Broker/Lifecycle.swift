@@ -126,11 +126,14 @@ struct ConnectionCounts {
     private static let memory: Int64 = 3_600_000
     /// Clients that are remembered.
     private static let limit = 100_000
+    /// Bytes of the longest key that is remembered (AWS IoT takes client identifiers of 128).
+    private static let longestKey = 512
 
     private var known: [[UInt8]: (number: Int, leftAt: Int64)] = [:]
 
     /// The number of a connection that begins.
     mutating func next(_ key: [UInt8], now: Int64) -> Int {
+        guard key.count <= Self.longestKey else { return 0 }
         if known.count >= Self.limit { forget(now: now) }
         var number = 0
         if let last = known[key], last.leftAt > now - Self.memory { number = last.number + 1 }

@@ -13,7 +13,9 @@ package final class Session {
     let clientID: [UInt8]
     /// Seconds it outlives its connection; 0 ends with it, `UInt32.max` never.
     var expirySeconds: UInt32
-    var subscriptions: [[UInt8]: Subscription] = [:]
+    private(set) var subscriptions: [[UInt8]: Subscription] = [:]
+    /// Bytes of the filters of all subscriptions.
+    private(set) var filterBytes = 0
     /// The connection now, nil while the client is away.
     var connection: Connection?
     /// Identifiers of QoS 2 messages from the client that it has not released yet [MQTT-4.3.3-10].
@@ -51,6 +53,20 @@ package final class Session {
         start + Int64(min(will.delaySeconds, expirySeconds)) * 1000
     }
     var queueCount: Int { inFlight.count + waiting.count }
+
+    /// Puts a subscription in place; answers the one with the same filter that it replaces.
+    func subscribe(_ subscription: Subscription) -> Subscription? {
+        let replaced = subscriptions.updateValue(subscription, forKey: subscription.filter)
+        if replaced == nil { filterBytes += subscription.filter.count }
+        return replaced
+    }
+
+    /// Ends a subscription; nil where there was none.
+    func unsubscribe(_ filter: [UInt8]) -> Subscription? {
+        guard let ended = subscriptions.removeValue(forKey: filter) else { return nil }
+        filterBytes -= filter.count
+        return ended
+    }
 
     /// Puts a message at the end of the queue.
     func enqueue(_ make: (_ sequence: Int64) -> QueueEntry) -> QueueEntry {
@@ -110,6 +126,7 @@ package final class Session {
             inFlight.all.map { entry in
                 var again = entry
                 again.wasSent = true
+                again.isBegun = true
                 return again
             })
         inFlight.removeAll()
@@ -138,6 +155,8 @@ package struct QueueEntry {
     var readyAfter: UInt64 = 0
     /// Whether it may have been sent already, so that DUP is set.
     var wasSent = false
+    /// Whether it is known to have been sent: then it is sent again whatever its age [MQTT-4.4.0-1].
+    var isBegun = false
     /// Whether PUBREC was had: PUBREL is sent instead of the message [MQTT-4.3.3-4, 4.3.3-5].
     var isReleased = false
 

@@ -138,11 +138,8 @@ struct IoTControl {
 
     func answer(_ call: AWSCall) async throws -> Response {
         guard call.principal == .administrator else { throw AWSFault.unauthorized }
-        switch (call.method, call.target.segments) {
-        case ("GET", ["endpoint"]): return try describeEndpoint(call)
-        case ("GET", ["event-configurations"]): return AWSAnswer.success(EventConfigurations())
-        case ("PATCH", ["event-configurations"]): return AWSAnswer.success([])
-        default: break
+        if let asked = try IoTSettings.parse(method: call.method, call.target, body: call.body.span) {
+            return AWSAnswer.success(try await answer(asked, call))
         }
         let seconds = UInt64(Date().timeIntervalSince1970)
         let asked = try IoTRequest.parse(method: call.method, call.target, body: call.body.span, seconds: seconds)
@@ -152,27 +149,14 @@ struct IoTControl {
         return AWSAnswer.success(try await operations.iot(asked))
     }
 
-    private func describeEndpoint(_ call: AWSCall) throws -> Response {
-        let types = ["iot:Data", "iot:Data-ATS", "iot:Jobs", "iot:CredentialProvider", nil]
-        guard types.contains(call.query("endpointType")) else {
-            throw AWSFault.invalid("Invalid value at 'endpointType': iot:Data, iot:Data-ATS, iot:Jobs")
+    private func answer(_ asked: IoTSettings, _ call: AWSCall) async throws -> [UInt8] {
+        switch asked {
+        // All services are where this request came to.
+        case .describeEndpoint: return IoTSettings.endpoint(call.request.head.authority ?? "localhost")
+        case .describeEvents: return try await operations.eventConfigurations().description
+        case .updateEvents(let changes):
+            try await operations.switchEvents(changes)
+            return []
         }
-        return AWSAnswer.success(Endpoint(endpointAddress: call.request.head.authority ?? "localhost"))
-    }
-
-    /// All services are where this request came to.
-    private struct Endpoint: Encodable {
-        var endpointAddress: String
-    }
-
-    /// All events are sent always: there is nothing to switch (16).
-    private struct EventConfigurations: Encodable {
-        struct Configuration: Encodable { var Enabled = true }
-
-        var eventConfigurations = Dictionary(
-            uniqueKeysWithValues: [
-                "THING", "THING_GROUP", "THING_GROUP_MEMBERSHIP", "THING_GROUP_HIERARCHY", "JOB", "JOB_EXECUTION",
-            ]
-            .map { ($0, Configuration()) })
     }
 }

@@ -14,13 +14,13 @@ extension JobDesk {
             try job.save(transaction, context)
         case .cancelJob(let id, let cancellation, let force):
             var job = try job(id)
-            publish(try job.cancel(cancellation, force: force, by: &context))
+            try publish(job.cancel(cancellation, force: force, by: &context))
             try forgetWaiting(of: id)
             try job.save(transaction, context)
             return job.named(context.arns)
         case .deleteJob(let id, let force):
             var job = try job(id)
-            publish(try job.delete(force: force, by: &context))
+            try publish(job.delete(force: force, by: &context))
             try forgetWaiting(of: id)
             try job.save(transaction, context)
         case .associateTargets(let id, let targets, let comment):
@@ -59,7 +59,7 @@ extension JobDesk {
             request, existing: existing, unknown: unknown, things: UInt64(things.count), &context)
         try job.insert(transaction, context)
         try wait(job.id, things)
-        publish(publications)
+        try publish(publications)
         return job.named(context.arns)
     }
 
@@ -96,7 +96,7 @@ extension JobDesk {
     mutating func cancel(_ id: String, _ why: String) throws {
         guard var job = try Job.find(id, transaction), job.status == .inProgress else { return }
         let cancellation = JobCancellation(reasonCode: "UPDATE_ENDED", comment: String(why.prefix(500)))
-        publish(try job.cancel(cancellation, force: true, by: &context))
+        try publish(job.cancel(cancellation, force: true, by: &context))
         try forgetWaiting(of: id)
         try job.save(transaction, context)
         try lookAfter(job: id)
@@ -189,7 +189,7 @@ extension JobDesk {
     mutating func forget(_ thing: String, of id: String) throws {
         try db.execute(sql: "DELETE FROM job_waiting WHERE job = ? AND thing = ?", arguments: [id, thing])
         guard db.changesCount > 0, var job = try Job.find(id, transaction) else { return }
-        publish(job.forgetWaiting(&context))
+        try publish(job.forgetWaiting(&context))
         try job.save(transaction, context)
     }
 

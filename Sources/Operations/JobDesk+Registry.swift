@@ -58,13 +58,13 @@ extension JobDesk {
         case .createThing(let name, let change): return try create(name, change)
         case .updateThing(let name, let change):
             var thing = try thing(name)
-            publish(try thing.update(change, &context))
+            try publish(thing.update(change, &context))
             try save(thing)
         case .deleteThing(let name, let version): try delete(thing: name, version)
         case .createGroup(let name, let parent, let change): return try create(group: name, parent, change)
         case .updateGroup(let name, let change):
             var group = try group(name)
-            publish(try group.update(change, parent: try parent(of: group), &context))
+            try publish(group.update(change, parent: try parent(of: group), &context))
             try save(group)
             return group.versionAnswer
         case .deleteGroup(let name, let version): try delete(group: name, version)
@@ -111,7 +111,7 @@ extension JobDesk {
             try Operations.note(.deviceAdded, thing: name, transaction, now)
             try save(thing)
         }
-        publish(publications)
+        try publish(publications)
         return thing.named(context.arns)
     }
 
@@ -128,7 +128,7 @@ extension JobDesk {
     /// With the thing goes the device, its rights, its updates and its log; its shadows stay (2.1).
     private mutating func delete(thing name: String, _ version: UInt64?) throws {
         guard let thing = try find(thing: name) else { return }
-        publish(try thing.delete(expectedVersion: version, &context))
+        try publish(thing.delete(expectedVersion: version, &context))
         try leave(name)
         try Operations.remove(device: name, transaction, Operations.now())
     }
@@ -157,7 +157,7 @@ extension JobDesk {
                     """, arguments: [name, group.id, parent, Int64(clamping: group.createdAt)])
             try save(group)
         }
-        publish(publications)
+        try publish(publications)
         return group.named(context.arns)
     }
 
@@ -171,7 +171,7 @@ extension JobDesk {
         guard let group = try find(group: name) else { return }
         let hasChildren = try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM thing_groups WHERE parent = ?)", arguments: [name])
-        publish(
+        try publish(
             try group.delete(
                 expectedVersion: version, hasChildren: hasChildren ?? false, parent: try parent(of: group), &context))
         let members = try things(in: name, recursive: false, after: "", limit: .max)
@@ -185,7 +185,7 @@ extension JobDesk {
     private mutating func add(_ thing: Thing, to group: ThingGroup) throws {
         let publications = try group.add(thing, groups: try groups(of: thing.name), &context)
         guard !publications.isEmpty else { return }
-        publish(publications)
+        try publish(publications)
         let old = try surroundings(of: thing.name)
         try db.execute(
             sql: "INSERT INTO group_members (thing, name) VALUES (?, ?)", arguments: [thing.name, group.name])
@@ -193,7 +193,7 @@ extension JobDesk {
     }
 
     private mutating func remove(_ thing: Thing, from group: ThingGroup) throws {
-        publish(group.remove(thing, groups: try groups(of: thing.name), &context))
+        try publish(group.remove(thing, groups: try groups(of: thing.name), &context))
         let old = try surroundings(of: thing.name)
         try db.execute(
             sql: "DELETE FROM group_members WHERE thing = ? AND name = ?", arguments: [thing.name, group.name])

@@ -17,8 +17,11 @@ struct JobDesk {
 
     var db: Database { transaction.db }
 
-    func publish(_ publications: [JobPublication]) {
-        for publication in publications {
+    /// Publishes after the commit what is not switched off.
+    func publish(_ publications: [JobPublication]) throws {
+        guard !publications.isEmpty else { return }
+        let events = try EventConfigurations(transaction)
+        for publication in publications where events.allows(topic: publication.topic) {
             transaction.afterCommit(.publish(topic: Array(publication.topic.utf8), payload: publication.payload))
         }
     }
@@ -58,7 +61,7 @@ struct JobDesk {
         for job in changes.jobs {
             try job.save(transaction, context)
         }
-        publish(changes.publications)
+        try publish(changes.publications)
         for execution in changes.executions {
             try Operations.follow(execution, transaction)
         }
@@ -82,7 +85,7 @@ struct JobDesk {
     /// Does one portion of what a job asks for now.
     mutating func lookAfter(job id: String) throws {
         guard var job = try Job.find(id, transaction) else { return }
-        publish(job.clock(&context))
+        try publish(job.clock(&context))
         try job.save(transaction, context)
         guard let work = job.work(at: context.seconds) else { return }
         let found: Bool
@@ -125,7 +128,7 @@ struct JobDesk {
     }
 
     private mutating func forget(_ job: inout Job) throws {
-        publish([job.deleted(&context)])
+        try publish([job.deleted(&context)])
         try db.execute(sql: "DELETE FROM job_waiting WHERE job = ?", arguments: [job.id])
         try db.execute(sql: "DELETE FROM jobs WHERE id = ?", arguments: [job.id])
     }

@@ -1,40 +1,12 @@
-//  What becomes of a CONNECT and of the session that it asks for (clauses 3.1.2 to 3.2).
+//  What becomes of a CONNECT, and what CONNACK says (clauses 3.1.2 to 3.2).
 import Broker
-import ByteKit
 import MQTTWire
 import Testing
-
-/// A CONNACK of MQTT 5.
-private struct Welcome {
-    let frame: [UInt8]
-    private let properties: ByteRange
-
-    /// What the client was sent, where that is a CONNACK and nothing else.
-    init?(_ client: Client) {
-        let frames = client.frames()
-        guard frames.count == 1, let frame = frames.first,
-            case .connack(let ack)? = try? Packet.decode(frame.span, version: .v5, from: .server)
-        else { return nil }
-        self.frame = frame
-        properties = ack.properties
-    }
-
-    func text(_ id: PropertyID) -> [UInt8]? {
-        properties.range(id, in: frame.span).map { Array(frame[$0.start..<$0.end]) }
-    }
-
-    func byte(_ id: PropertyID) -> UInt8? { properties.byte(id, in: frame.span) }
-}
 
 private let both = [MQTTVersion.v311, .v5]
 
 @Suite("Rules of CONNECT and CONNACK (3.1, 3.2)")
 struct ConnectRulesTests {
-    /// Settings of a kept session.
-    private func kept(_ version: MQTTVersion, _ seconds: UInt32 = 600) -> [UInt8] {
-        version == .v5 ? block((.sessionExpiryInterval, seconds)) : []
-    }
-
     @Test(
         """
         a valid CONNECT is answered with CONNACK 0, the first packet that the server sends \
@@ -67,112 +39,6 @@ struct ConnectRulesTests {
         for bytes in [[0xC0, 0], [0xE0, 0], [0x30, 3, 0, 1, 0x61], [0xF0, 0], [0x40, 2, 0, 1]] as [[UInt8]] {
             expectTurnedAway(bytes, .v5)
         }
-    }
-
-    @Test(
-        """
-        a clean start has no past: session present is 0, and nothing is left of the old session \
-        [MQTT3-3.1.2-6] [MQTT3-3.1.4-3] [MQTT3-3.2.2-1]
-        """)
-    func cleanOld() { cleanStart(.v311) }
-
-    @Test(
-        """
-        a clean start has no past, MQTT 5 [MQTT5-3.1.2-4] [MQTT5-3.1.4-4] [MQTT5-3.2.2-2]
-        """)
-    func cleanNew() { cleanStart(.v5) }
-
-    private func cleanStart(_ version: MQTTVersion) {
-        var stage = Stage()
-        var client = stage.client("c", version, session: .resume, properties: kept(version))
-        stage.subscribe("q", qos: .exactlyOnce, from: client)
-        stage.publish("q", "open", qos: .exactlyOnce, id: 7, from: client)
-        stage.breakLink(of: client)
-        stage.publish("q", "waits", qos: .atLeastOnce, id: 1, from: stage.client("s"))
-        client = stage.client("c", version, session: .clean, properties: kept(version))
-        #expect(client.received() == ["connack 0 false"])
-        stage.publish("q", "unheard", from: client)
-        #expect(client.received() == [], "no subscription is left")
-        stage.subscribe("q", qos: .exactlyOnce, from: client)
-        stage.publish("q", "new", qos: .exactlyOnce, id: 7, from: client)
-        #expect(client.received().contains("publish q new 2 #1"), "no identifier is in use")
-        // The session of a clean client of 3.1.1 ends with its connection.
-        stage.breakLink(of: client)
-        let again = stage.client("c", version, session: .resume, properties: kept(version))
-        #expect(again.received().first == "connack 0 \(version == .v5)")
-    }
-
-    @Test(
-        """
-        a session goes on with subscriptions and messages, and session present says so \
-        [MQTT3-3.1.2-5] [MQTT3-3.2.2-2] [MQTT3-3.2.2-3] [MQTT3-4.5.0-1]
-        """)
-    func resumedOld() { resume(.v311) }
-
-    @Test(
-        """
-        a session goes on with subscriptions and messages, MQTT 5 \
-        [MQTT5-3.1.2-5] [MQTT5-3.1.2-6] [MQTT5-3.1.2-23] [MQTT5-3.2.2-3] [MQTT5-4.5.0-1]
-        """)
-    func resumedNew() { resume(.v5) }
-
-    private func resume(_ version: MQTTVersion) {
-        var stage = Stage()
-        var client = stage.client("c", version, session: .resume, properties: kept(version))
-        #expect(client.received() == ["connack 0 false"], "there was none")
-        stage.subscribe("q/+", qos: .exactlyOnce, from: client)
-        stage.breakLink(of: client)
-        let speaker = stage.client("s")
-        stage.publish("q/1", "one", qos: .atLeastOnce, id: 1, from: speaker)
-        stage.publish("q/2", "two", qos: .exactlyOnce, id: 2, from: speaker)
-        stage.publish("other", "no", qos: .exactlyOnce, id: 3, from: speaker)
-        client = stage.client("c", version, session: .resume, properties: kept(version))
-        #expect(client.received() == ["connack 0 true", "publish q/1 one 1 #1", "publish q/2 two 2 #2"])
-        stage.publish("q/3", "three", from: speaker)
-        #expect(client.received() == ["publish q/3 three 0"])
-    }
-
-    @Test(
-        "the client identifier names the session [MQTT3-3.1.3-2] [MQTT5-3.1.3-2]", arguments: both)
-    func identifiers(version: MQTTVersion) {
-        var stage = Stage()
-        stage.breakLink(of: stage.client("one", version, session: .resume, properties: kept(version)))
-        #expect(stage.client("two", version, session: .resume).received() == ["connack 0 false"])
-        #expect(stage.client("ONE", version, session: .resume).received() == ["connack 0 false"])
-        #expect(stage.client("one", version, session: .resume).received() == ["connack 0 true"])
-    }
-
-    @Test(
-        "identifiers of 1 to 23 digits and letters are taken [MQTT3-3.1.3-5] [MQTT5-3.1.3-5]", arguments: both)
-    func allowed(version: MQTTVersion) {
-        let letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        var stage = Stage()
-        for start in 0..<letters.count {
-            let name = String((letters + letters).dropFirst(start).prefix(1 + start % 23))
-            #expect(stage.client(name, version).received() == ["connack 0 false"])
-        }
-    }
-
-    @Test(
-        """
-        a client without an identifier gets one of its own, and has the session of that name \
-        [MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16]
-        """)
-    func assigned() throws {
-        var stage = Stage()
-        var names: Set<[UInt8]> = []
-        for session in [SessionStart.clean, .resume, .resume] {
-            let client = stage.client("", .v5, session: session, properties: kept(.v5))
-            names.insert(try #require(Welcome(client)?.text(.assignedClientIdentifier)))
-            stage.breakLink(of: client)
-        }
-        #expect(names.count == 3)
-        for name in names {
-            let text = String(decoding: name, as: UTF8.self)
-            #expect(stage.client(text, .v5, session: .resume).received() == ["connack 0 true"])
-        }
-        let named = try #require({ Welcome(stage.client("c", .v5)) }())
-        #expect(named.text(.assignedClientIdentifier) == nil)
     }
 
     @Test("an identifier that the server refuses is told and closed [MQTT3-3.1.3-9] [MQTT5-3.1.3-8]")

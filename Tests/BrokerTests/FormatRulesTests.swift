@@ -108,11 +108,19 @@ struct HeaderRulesTests {
         """, arguments: acknowledgements + requests + authentications)
     private func flagsNew(_ breach: Breach) { expectClosed(breach, .v5) }
 
-    @Test("3.1.1: so do reserved bits in DISCONNECT [MQTT3-3.14.1-1]", arguments: goodbyes)
-    private func goodbyeOld(_ breach: Breach) { expectClosed(breach, .v311) }
-
-    @Test("MQTT 5: so are reserved bits in DISCONNECT, and the client hears 0x81 [MQTT5-3.14.1-1]", arguments: goodbyes)
-    private func goodbyeNew(_ breach: Breach) { expectClosed(breach, .v5) }
+    @Test(
+        "reserved bits in DISCONNECT close the connection, and it is no goodbye [MQTT3-3.14.1-1] [MQTT5-3.14.1-1]",
+        arguments: goodbyes, [MQTTVersion.v311, .v5])
+    private func goodbye(_ breach: Breach, version: MQTTVersion) {
+        var stage = Stage()
+        let listener = stage.client("l")
+        stage.subscribe("gone", from: listener)
+        let client = stage.client("c", version, will: ("gone", "x"))
+        _ = (listener.received(), client.received())
+        stage.send(breach.bytes(version), from: client)
+        #expect(client.connection.isClosing && listener.received() == ["publish gone x 1 #1"])
+        #expect(client.received() == (version == .v5 ? ["disconnect 129"] : []))
+    }
 
     private static let qos3 = [UInt8(0x36), 0x37, 0x3E].map { first in
         Breach("first byte \(first)", .malformedPacket) { frame(first, field("a") + [0, 1] + properties($0)) }

@@ -141,6 +141,38 @@ struct MemoryTests {
 }
 
 extension MemoryTests {
+    @Test("what the disk is too slow for counts as well: retained messages of QoS 0 that are not on disk yet")
+    func slowDisk() {
+        var stage = Self.stage(100_000)
+        let sender = stage.client("s")
+        stage.commits = false
+        let text = String(repeating: "x", count: 1000)
+        var count = 0
+        while !sender.connection.mustWait, count < 1000 {
+            stage.publish("k", text, retain: .yes, from: sender)
+            count += 1
+        }
+        #expect((70...100).contains(count))
+        stage.commitAll()
+        stage.settle()
+        let left = stage.core.memoryBytes
+        #expect(!sender.connection.mustWait && left < 100)
+    }
+
+    @Test("the filters of one client are bounded in bytes, and given back")
+    func filters() {
+        var limits = BrokerLimits()
+        limits.filterBytesPerClient = 250
+        var stage = Stage(limits: limits)
+        let client = stage.client("c", .v5)
+        let long = (0..<3).map { "\($0)" + String(repeating: "x", count: 99) }
+        for filter in long + [long[0]] { stage.subscribe(filter, from: client) }
+        stage.unsubscribe(long[1], from: client)
+        stage.subscribe(long[2], from: client)
+        let words = client.received().dropFirst()
+        #expect(words == ["suback 1", "suback 1", "suback 151", "suback 1", "unsuback", "suback 1"])
+    }
+
     @Test("a message that waits for many is counted once, whoever is done with it first; a dropped session gives back")
     func shared() {
         var stage = Self.stage(1 << 20)

@@ -18,6 +18,13 @@ struct Golden: CustomTestStringConvertible, Sendable {
         self.isCanonical = isCanonical
     }
 
+    init(_ source: String, _ version: MQTTVersion, _ bytes: [UInt8]) {
+        self.source = source
+        self.version = version
+        self.bytes = bytes
+        isCanonical = true
+    }
+
     var testDescription: String { source }
 }
 

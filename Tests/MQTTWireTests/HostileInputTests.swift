@@ -22,13 +22,20 @@ struct HostileInputTests {
             for sender in [PacketSender.client, .server] {
                 guard let packet = try? decode(frame, version, from: sender) else { continue }
                 walk(packet, in: frame, version)
+                let header = try? peek(frame)
+                #expect(header?.totalBytes == frame.count, "a packet is as long as its header says")
                 decoded += 1
             }
         }
         return decoded
     }
 
-    @Test("every golden packet cut at every byte", arguments: goldenPackets)
+    @Test("a decoded packet holds places in its frame and nothing else: no announced length makes it allocate")
+    func allocation() {
+        #expect(_isPOD(Packet.self) && _isPOD(FrameHeader.self) && _isPOD(PropertyCursor.self))
+    }
+
+    @Test("every packet cut at every byte", arguments: everyPacket)
     func cuts(_ golden: Golden) throws {
         for count in golden.bytes.indices {
             let cut = Array(golden.bytes.prefix(count))
@@ -40,23 +47,15 @@ struct HostileInputTests {
             _ = probe([cut[0], UInt8(count - 2)] + cut.dropFirst(2))
         }
         #expect(fault(golden.bytes + [0], golden.version) == .trailingBytes)
+        #expect(try peek(golden.bytes + [0xFF, 0xFF])?.totalBytes == golden.bytes.count)
     }
 
-    @Test("every golden packet with every bit flipped", arguments: goldenPackets)
-    func flips(_ golden: Golden) {
+    @Test("every packet with every byte changed: each bit, all bits, and the extremes", arguments: everyPacket)
+    func changes(_ golden: Golden) {
+        let masks = (0..<8).map { UInt8(1) << $0 } + [0xFF]
         for index in golden.bytes.indices {
-            for bit in 0..<8 {
-                var frame = golden.bytes
-                frame[index] ^= 1 << bit
-                _ = probe(frame)
-            }
-        }
-    }
-
-    @Test("every golden packet with every byte set to the extremes", arguments: goldenPackets)
-    func extremes(_ golden: Golden) {
-        for index in golden.bytes.indices {
-            for value: UInt8 in [0x00, 0x7F, 0x80, 0xFF] {
+            let old = golden.bytes[index]
+            for value in masks.map({ old ^ $0 }) + [0x00, 0x7F, 0x80, 0xFF] {
                 var frame = golden.bytes
                 frame[index] = value
                 _ = probe(frame)

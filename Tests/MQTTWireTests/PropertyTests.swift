@@ -2,68 +2,46 @@ import ByteKit
 import MQTTWire
 import Testing
 
-/// The rows of MQTT 5, table 2-4: identifier, a valid value, and the places that may have it.
-private let table: [(id: UInt8, value: String, places: String)] = [
-    (0x01, "01", "publish will"), (0x02, "00000001", "publish will"), (0x03, "0001 61", "publish will"),
-    (0x08, "0001 61", "publish will"), (0x09, "0001 FF", "publish will"), (0x0B, "01", "publish subscribe"),
-    (0x11, "00000001", "connect connack disconnect"), (0x12, "0001 61", "connack"), (0x13, "0001", "connack"),
-    (0x15, "0001 61", "connect connack auth"), (0x16, "0001 FF", "connect connack auth"),
-    (0x17, "01", "connect"), (0x18, "00000001", "will"), (0x19, "01", "connect"),
-    (0x1A, "0001 61", "connack"),
-    (0x1C, "0001 61", "connack disconnect"),
-    (0x1F, "0001 61", "connack puback pubrec pubrel pubcomp suback unsuback disconnect auth"),
-    (0x21, "0001", "connect connack"), (0x22, "0001", "connect connack"), (0x23, "0001", "publish"),
-    (0x24, "01", "connack"), (0x25, "01", "connack"),
-    (0x26, "0001 61 0001 62", places.joined(separator: " ")), (0x27, "00000001", "connect connack"),
-    (0x28, "01", "connack"), (0x29, "01", "connack"), (0x2A, "01", "connack"),
-]
-
-private let places = [
-    "connect", "will", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback",
-    "unsubscribe", "unsuback", "disconnect", "auth",
-]
-
-/// A packet that carries `properties` at `place`, all else as simple as can be.
-private func packet(_ place: String, _ properties: [UInt8]) -> [UInt8] {
-    let block = [UInt8(properties.count)] + properties
-    return switch place {
-    case "connect": frame(0x10, connectBody(level: 5, flags: 2, properties: properties))
-    case "will": frame(0x10, connectBody(level: 5, flags: 6, rest: block + field("t") + field("")))
-    case "connack": frame(0x20, [0, 0] + block)
-    case "publish": frame(0x30, field("t") + block)
-    case "puback": frame(0x40, [0, 1, 0] + block)
-    case "pubrec": frame(0x50, [0, 1, 0] + block)
-    case "pubrel": frame(0x62, [0, 1, 0] + block)
-    case "pubcomp": frame(0x70, [0, 1, 0] + block)
-    case "subscribe": frame(0x82, [0, 1] + block + field("t") + [0])
-    case "suback": frame(0x90, [0, 1] + block + [0])
-    case "unsubscribe": frame(0xA2, [0, 1] + block + field("t"))
-    case "unsuback": frame(0xB0, [0, 1] + block + [0])
-    case "disconnect": frame(0xE0, [0] + block)
-    default: frame(0xF0, [0] + block)
-    }
-}
-
 @Suite("Properties (MQTT 5, 2.2.2)")
 struct PropertyTests {
-    @Test("table 2-4: every property is accepted where it belongs and refused elsewhere", arguments: places)
+    @Test("table 2-4: every property is accepted where it belongs and refused elsewhere", arguments: propertyPlaces)
     func placement(_ place: String) throws {
-        for row in table {
-            let method: [UInt8] = row.id == 0x16 && row.places.contains(place) ? hex("15 0001 6D") : []
-            let bytes = packet(place, [row.id] + hex(row.value) + method)
+        for row in propertyTable {
+            let method: [UInt8] = row.id == 0x16 && row.belongs(to: place) ? hex("15 0001 6D") : []
+            let bytes = packet(at: place, [row.id] + hex(row.value) + method)
             let id = try #require(PropertyID(rawValue: row.id))
-            let isAllowed = row.places.split(separator: " ").contains { $0 == place }
+            let isAllowed = row.belongs(to: place)
             #expect(fault(bytes) == (isAllowed ? nil : .propertyNotAllowed(id)), "\(id) in \(place)")
         }
     }
 
-    @Test("2.2.2.2: only user properties repeat, and subscription identifiers in PUBLISH", arguments: places)
+    @Test("2.2.2.2: only user properties repeat, and subscription identifiers in PUBLISH", arguments: propertyPlaces)
     func repetition(_ place: String) throws {
-        for row in table where row.places.split(separator: " ").contains(where: { $0 == place }) {
+        for row in propertyTable where row.belongs(to: place) {
             let once = [row.id] + hex(row.value)
             let id = try #require(PropertyID(rawValue: row.id))
             let mayRepeat = row.id == 0x26 || (place == "publish" && row.id == 0x0B)
-            #expect(fault(packet(place, once + once)) == (mayRepeat ? nil : .propertyRepeated(id)))
+            #expect(fault(packet(at: place, once + once)) == (mayRepeat ? nil : .propertyRepeated(id)))
+        }
+    }
+
+    @Test("1.5.5-1: the length of the properties is as short as it can be, in every packet", arguments: propertyPlaces)
+    func overlongLength(_ place: String) {
+        for block in ["8000", "808000", "80808000", "8080808000", "FFFFFFFF7F"] {
+            #expect(fault(packet(at: place, block: hex(block))) == .overlongInteger, "\(block)")
+        }
+    }
+
+    @Test("2.2.2.1: a property ends where the properties end, in every packet", arguments: propertyPlaces)
+    func straddling(_ place: String) {
+        for row in propertyTable where row.belongs(to: place) {
+            let property = [row.id] + hex(row.value)
+            for count in 1..<property.count {
+                let block = [UInt8(count)] + property
+                #expect(fault(packet(at: place, block: block)) == .truncated, "\(count) bytes of \(row.id)")
+            }
+            let beyond = packet(at: place, block: [127] + property)
+            #expect(fault(beyond) == .truncated, "more properties than packet")
         }
     }
 
@@ -99,18 +77,18 @@ struct PropertyTests {
 
     @Test("a value outside its range is refused with its own fault", arguments: values)
     func value(_ row: (rule: String, place: String, property: String, expected: MQTTFault?)) {
-        #expect(fault(packet(row.place, hex(row.property))) == row.expected)
+        #expect(fault(packet(at: row.place, hex(row.property))) == row.expected)
     }
 
     @Test("some properties come from one side only [MQTT5-3.3.4-6] [MQTT5-3.14.2-2]")
     func sides() {
-        let identified = packet("publish", hex("0B 01"))
+        let identified = packet(at: "publish", hex("0B 01"))
         #expect(fault(identified, from: .client) == .propertyFromWrongSide(.subscriptionIdentifier))
         #expect(fault(identified, from: .server) == nil)
-        let expiring = packet("disconnect", hex("11 00000001"))
+        let expiring = packet(at: "disconnect", hex("11 00000001"))
         #expect(fault(expiring, from: .server) == .propertyFromWrongSide(.sessionExpiryInterval))
         #expect(fault(expiring, from: .client) == nil)
-        let moved = packet("disconnect", hex("1C 0001 61"))
+        let moved = packet(at: "disconnect", hex("1C 0001 61"))
         #expect(fault(moved, from: .client) == .propertyFromWrongSide(.serverReference))
         #expect(fault(moved, from: .server) == nil)
     }
@@ -125,7 +103,7 @@ struct PropertyTests {
         Property.append(.subscriptionIdentifier, variableByteInteger: 16_384, to: &block)
         Property.append(.topicAlias, u16: 513, to: &block)
         try Property.appendUserProperty(name: hex("6E").span, value: hex("76").span, to: &block)
-        let bytes = packet("publish", block)
+        let bytes = packet(at: "publish", block)
         guard case .publish(let publish) = try decode(bytes) else { throw Unexpected() }
         let properties = publish.properties
         #expect(properties.byte(.payloadFormatIndicator, in: bytes.span) == 1)
@@ -146,7 +124,7 @@ struct PropertyTests {
     @Test("a forwarded message keeps its properties but for those that belong to the connection")
     func copy() throws {
         let kept = hex("26 0001 61 0001 62 01 01 26 0001 61 0001 63")
-        let bytes = packet("publish", hex("23 0005") + kept + hex("02 00000009"))
+        let bytes = packet(at: "publish", hex("23 0005") + kept + hex("02 00000009"))
         guard case .publish(let publish) = try decode(bytes) else { throw Unexpected() }
         var block: [UInt8] = []
         let excluded = PropertySet(.topicAlias).with(.messageExpiryInterval)

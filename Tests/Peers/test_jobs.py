@@ -158,6 +158,20 @@ def test_things_and_shadows_come_and_go_alone(dev, iot, registered):
     assert shadows.get(thing)["state"]["desired"] == {"a": 1}
 
 
+def test_events_can_be_switched_off(fresh, connect):
+    """[AWS-10-18] [AWS-16-1]"""
+    iot = clients(fresh.url)("iot")
+    iot.update_event_configurations(eventConfigurations={"THING": {"Enabled": False}})
+    assert iot.describe_event_configurations()["eventConfigurations"]["THING"] == {"Enabled": False}
+    listener = connect(fresh.addresses["mqtt"])
+    listener.subscribe("$aws/events/thing/#", 1)
+    listener.subscribe("$aws/events/thingGroup/#", 1)
+    iot.create_thing(thingName="quiet")
+    iot.create_thing_group(thingGroupName="loud")
+    assert listener.expect().topic == "$aws/events/thingGroup/loud/created"
+    listener.expect_nothing()
+
+
 # Devices (sections 11 to 13, 17)
 
 
