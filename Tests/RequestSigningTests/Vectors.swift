@@ -1,4 +1,4 @@
-//  Made by scripts/generate-signing-vectors, botocore 1.44.8, awscrt 0.38.1; not edited by hand.
+//  Made by scripts/generate-signing-vectors, botocore 1.44.8, awscrt 0.36.1; not edited by hand.
 import RequestSigning
 
 extension Vector {
