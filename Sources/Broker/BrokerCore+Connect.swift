@@ -55,9 +55,15 @@ extension BrokerCore {
             .authenticate(
                 connection,
                 Credentials(
-                    clientID: clientID, userName: connect.userName.map { frame.slice($0).copy() },
+                    clientID: clientID, userName: connect.userName.flatMap { Self.name(inUserName: frame.slice($0)) },
                     password: connect.password.map { frame.slice($0).copy() },
                     certificateThing: connection.certificateThing)))
+    }
+
+    /// The part before the first `?`, behind which AWS's device SDKs write metrics; nil where nothing is left.
+    private static func name(inUserName text: Span<UInt8>) -> [UInt8]? {
+        let name = text.copy().prefix { $0 != UInt8(ascii: "?") }
+        return name.isEmpty ? nil : Array(name)
     }
 
     private func takeLimits(_ connect: Connect, _ frame: Span<UInt8>, _ connection: Connection) {

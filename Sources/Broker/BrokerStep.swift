@@ -34,6 +34,7 @@ package struct ServiceRequest: Sendable {
 /// What a client showed in CONNECT.
 package struct Credentials: Sendable {
     package var clientID: [UInt8]
+    /// Without the metrics of AWS's device SDKs, which begin with `?`; nil where nothing is left.
     package var userName: [UInt8]?
     package var password: [UInt8]?
     /// The thing named by the verified certificate.

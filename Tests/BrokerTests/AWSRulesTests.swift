@@ -128,6 +128,28 @@ struct AWSRulesTests {
         #expect(late.received() == ["connack 0 false", "suback 1"])
     }
 
+    @Test("12.1: an answer goes to the connection that asked, subscribed or not, once [AWS-12.1-11] [AWS-12.1-12]")
+    func jobAnswers() {
+        var stage = Stage()
+        let (asking, subscribed, other) = (stage.client("a", as: lamp), stage.client("s", as: lamp), stage.client("o"))
+        let topic = "$aws/things/lamp/jobs/get"
+        for filter in ["\(topic)/accepted", "$aws/things/lamp/jobs/+/+"] { stage.subscribe(filter, from: subscribed) }
+        stage.subscribe("\(topic)/+", from: other)
+        for client in [asking, subscribed, other] { _ = client.received() }
+        for client in [asking, subscribed] {
+            stage.steps = []
+            stage.publish(topic, "{}", from: client)
+            for case .request(_, let ticket) in stage.steps {
+                stage.core.answer(
+                    ticket, topic: Array("\(topic)/accepted".utf8), payload: Array("yes".utf8), now: stage.now)
+            }
+            stage.settle()
+            let heard = client.received()
+            #expect(heard.count == 1 && heard[0].hasPrefix("publish \(topic)/accepted yes "))
+        }
+        #expect(asking.received() + subscribed.received() + other.received() == [])
+    }
+
     @Test("1.2: more than ten shadow requests in flight on one connection are to be refused [AWS-1.2-4]")
     func requestsInFlight() {
         var stage = Stage()
@@ -227,6 +249,23 @@ struct AWSRulesTests {
         let client = stage.client("c")
         stage.publish("a", "x", qos: .exactlyOnce, id: 1, from: client)
         #expect(client.received() == ["connack 0 false", "pubrec #1"])
+    }
+
+    private static let userNames: [(text: String, name: String?)] = [
+        ("lamp", "lamp"), ("lamp?SDK=IoTDeviceSDK/Python&Platform=Unix", "lamp"), ("a?b?c", "a"),
+        ("?SDK=Python&Version=1", nil), ("?", nil), ("", nil),
+    ]
+
+    @Test("8: of a user name the part before the first ? counts [AWS-8-1]", arguments: userNames)
+    func metrics(_ row: (text: String, name: String?)) {
+        var stage = Stage()
+        let client = Client(.v311, now: stage.now)
+        stage.core.opened(client.connection, now: stage.now)
+        let user = Array(row.text.utf8)
+        let body: [UInt8] = [0, 4, 77, 81, 84, 84, 4, 0x82, 0, 0, 0, 1, 0x63, 0, UInt8(user.count)] + user
+        stage.send([0x10, UInt8(body.count)] + body, from: client)
+        let shown = stage.steps.compactMap { if case .authenticate(_, let shown) = $0 { shown } else { nil } }
+        #expect(shown.map(\.userName) == [row.name.map { Array($0.utf8) }])
     }
 
     @Test("8: a refused client of 3.1.1 hears code 5 [AWS-8-9]")

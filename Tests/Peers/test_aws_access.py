@@ -25,6 +25,7 @@ def client(strict, key):
 
 
 def test_all_three_clients_with_a_key(client, thing):
+    """[AWS-6.1-1] [AWS-6.1-4]"""
     iot, data, jobs = (client(name) for name in ("iot", "iot-data", "iot-jobs-data"))
     arn = iot.create_thing(thingName=thing, attributePayload={"attributes": {"a": "b"}})["thingArn"]
     data.update_thing_shadow(thingName=thing, payload=b'{"state":{"desired":{"a":1}}}')
@@ -52,6 +53,7 @@ def test_a_key_is_listed_and_revoked(strict, thing):
 
 
 def test_wrong_keys_are_refused(strict, key, thing):
+    """[AWS-2.8-11]"""
     wrong = clients(strict.url, key["access_key_id"], "x" * 40)
     with pytest.raises(ClientError) as refused:
         wrong("iot").list_things()
@@ -65,6 +67,7 @@ def test_wrong_keys_are_refused(strict, key, thing):
 
 
 def test_a_changed_request_is_refused(strict, key):
+    """[AWS-6.1-7]"""
     request = botocore.awsrequest.AWSRequest("POST", strict.url + "/topics/a?qos=1", data=b"one", headers={})
     credentials = botocore.credentials.Credentials(key["access_key_id"], key["secret_access_key"])
     botocore.auth.SigV4Auth(credentials, "iotdata", "us-east-1").add_auth(request)
@@ -76,6 +79,7 @@ def test_a_changed_request_is_refused(strict, key):
 
 
 def test_without_credentials_nobody_gets_in(strict, thing):
+    """[AWS-2.8-11]"""
     for method, path in (("GET", "/things"), ("GET", f"/things/{thing}/shadow"), ("GET", f"/things/{thing}/jobs"),
                          ("PUT", "/jobs/J"), ("POST", "/topics/a"), ("GET", "/retainedMessage"),
                          ("GET", "/connections/c"), ("GET", "/endpoint")):
@@ -93,6 +97,7 @@ def test_an_operators_token_does_it_too(strict, thing):
 
 
 def test_a_device_with_its_certificate(strict, client, tmp_path, thing):
+    """[AWS-6.1-3] [AWS-2.8-12]"""
     strict.cli("device", "add", thing, "--out", tmp_path)
     certificate = (tmp_path / f"{thing}.crt", tmp_path / f"{thing}.key")
     iot = client("iot")
@@ -115,7 +120,7 @@ def test_a_device_with_its_certificate(strict, client, tmp_path, thing):
 
 
 def test_expect_continue(strict, key):
-    """curl asks before it sends a larger body."""
+    """curl asks before it sends a larger body. [AWS-6.1-8]"""
     token = strict.admin
     answer = requests.post(strict.url + "/topics/a", data=b"x" * 2000, headers={**token, "Expect": "100-continue"},
                            timeout=10)
@@ -124,6 +129,7 @@ def test_expect_continue(strict, key):
 
 @pytest.mark.parametrize("config", [{"request_min_compression_size_bytes": 128}, {"connect_timeout": 5}])
 def test_keep_alive_and_settings_of_boto3(strict, key, config):
+    """[AWS-6.1-8]"""
     data = boto3.client(
         "iot-data", endpoint_url=strict.https_url, region_name="eu-central-1", verify=strict.ca,
         aws_access_key_id=key["access_key_id"], aws_secret_access_key=key["secret_access_key"],

@@ -83,7 +83,7 @@ def stream(create, request):
 
 
 def test_shadow_with_the_first_generation(connection, thing):
-    """The sequence of the SDK's `shadow` sample."""
+    """The sequence of the SDK's `shadow` sample. [AWS-8-1] [AWS-8-3] [AWS-8-4]"""
     client = iotshadow.IotShadowClient(connection)
     heard = queue.Queue()
     answers = {
@@ -120,7 +120,7 @@ def test_shadow_with_the_first_generation(connection, thing):
 
 
 def test_shadow_with_the_second_generation(anyone, thing):
-    """The sequence of the SDK's `shadowv2` sample, classic and named."""
+    """The sequence of the SDK's `shadowv2` sample, classic and named. [AWS-8-1] [AWS-8-2] [AWS-8-3] [AWS-8-4]"""
     client = service(iotshadow.IotShadowClientV2, anyone)
     deltas = stream(client.create_shadow_delta_updated_stream,
                     iotshadow.ShadowDeltaUpdatedSubscriptionRequest(thing_name=thing))
@@ -150,7 +150,7 @@ def test_shadow_with_the_second_generation(anyone, thing):
 
 
 def test_jobs_with_the_first_generation(connection, iot, thing):
-    """The sequence of the SDK's `jobs` sample."""
+    """The sequence of the SDK's `jobs` sample. [AWS-8-4] [AWS-12.3-4]"""
     client = iotjobs.IotJobsClient(connection)
     heard = queue.Queue()
     for word, subscribe, request in (
@@ -187,7 +187,7 @@ def test_jobs_with_the_first_generation(connection, iot, thing):
 
 
 def test_jobs_with_the_second_generation(anyone, iot, thing):
-    """The sequence of the SDK's `jobsv2` sample."""
+    """The sequence of the SDK's `jobsv2` sample. [AWS-8-2] [AWS-8-4] [AWS-12.2-11]"""
     client = service(iotjobs.IotJobsClientV2, anyone)
     changes = stream(client.create_job_executions_changed_stream,
                      iotjobs.JobExecutionsChangedSubscriptionRequest(thing_name=thing))

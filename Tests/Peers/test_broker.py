@@ -41,7 +41,7 @@ def test_granted_quality_is_the_lower_one(connect, address, thing, version):
 
 @pytest.mark.parametrize("versions", [(V3, V5), (V5, V3)], ids=["from 3.1.1 to 5", "from 5 to 3.1.1"])
 def test_versions_understand_each_other(connect, address, thing, versions):
-    """A client that knows nothing but the standard needs nothing else [MQTT3-7.0.0-2]"""
+    """A client that knows nothing but the standard needs nothing else [MQTT3-7.0.0-2] [AWS-8-10]"""
     speaker = connect(address, version=versions[0])
     listener = connect(address, version=versions[1])
     listener.subscribe(f"mixed/{thing}")
@@ -157,6 +157,7 @@ def test_clean_session_forgets(connect, address, thing, version):
 
 
 def test_user_properties_and_correlation_pass_through(connect, address, thing):
+    """[AWS-8-10]"""
     listener = connect(address, version=V5)
     listener.subscribe(f"props/{thing}")
     properties = Properties(PacketTypes.PUBLISH)

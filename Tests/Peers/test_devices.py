@@ -72,6 +72,16 @@ def test_token_opens_the_own_shadow(strict, token_device, version):
 
 
 @BOTH
+def test_metrics_behind_the_user_name_do_not_count(strict, token_device, version):
+    """As AWS's device SDKs send them. [AWS-8-1]"""
+    name, token = token_device
+    user = name + "?SDK=IoTDeviceSDK/Python&Platform=Unix&Metadata=(a=b)"
+    with Peer(strict.addresses["mqtt"], name, version=version, user=user, password=token) as peer:
+        talk = ShadowTalk(peer, name).listen()
+        assert talk.ask("update", {"state": {"reported": {"a": 1}}})[0]
+
+
+@BOTH
 def test_no_entry_without_a_credential(strict, token_device, version):
     name, token = token_device
     plain = strict.addresses["mqtt"]

@@ -28,6 +28,7 @@ def topic():
 
 
 def test_publish_reaches_subscribers(dev, data, connect, topic):
+    """[AWS-5.1-1] [AWS-5.1-2] [AWS-5.1-3] [AWS-5.1-6]"""
     peer = connect(dev.addresses["mqtt"])
     peer.subscribe(topic + "/#", 1)
     data.publish(topic=topic + "/a", payload=b"one")
@@ -43,6 +44,7 @@ def test_publish_reaches_subscribers(dev, data, connect, topic):
 
 
 def test_mqtt5_properties_travel(dev, data, connect, topic):
+    """[AWS-5.1-5]"""
     peer = connect(dev.addresses["mqtt"], version=V5)
     peer.subscribe(topic, 1)
     data.publish(
@@ -57,6 +59,7 @@ def test_mqtt5_properties_travel(dev, data, connect, topic):
 
 
 def test_publish_to_a_shadow_is_an_update(dev, data, connect, thing):
+    """[AWS-5.1-7] [AWS-7-4]"""
     prefix = f"$aws/things/{thing}/shadow/update"
     peer = connect(dev.addresses["mqtt"])
     peer.subscribe(prefix, 1)
@@ -76,12 +79,14 @@ def test_publish_to_a_shadow_is_an_update(dev, data, connect, thing):
     ("$aws/events/presence/connected/T", "", 403), ("$SYS/x", "", 403),
 ])
 def test_publish_is_refused(dev, topic, query, status):
+    """[AWS-5.1-3] [AWS-5.1-4] [AWS-5.1-8] [AWS-7-3]"""
     answer = requests.post(f"{dev.url}/topics/{topic}{query}", data=b"x", timeout=10)
     assert answer.status_code == status, answer.text
     assert answer.headers["x-amzn-ErrorType"] and answer.json()["message"]
 
 
 def test_publish_has_a_limit(dev, data, topic):
+    """[AWS-1.2-7]"""
     data.publish(topic=topic, payload=b"x" * (128 << 10))
     answer = requests.post(f"{dev.url}/topics/{topic}", data=b"x" * ((128 << 10) + 1), timeout=10)
     assert answer.status_code == 413 and answer.headers["x-amzn-ErrorType"] == "RequestEntityTooLargeException"
@@ -92,6 +97,7 @@ def test_publish_has_a_limit(dev, data, topic):
 
 
 def test_retained_messages(fresh, connect):
+    """[AWS-5.2-1] [AWS-5.2-2] [AWS-5.2-3] [AWS-5.2-4] [AWS-5.2-5]"""
     data = iot_data(fresh.url)
     assert data.list_retained_messages()["retainedTopics"] == []
     with pytest.raises(data.exceptions.ResourceNotFoundException):
@@ -127,6 +133,7 @@ def test_retained_messages(fresh, connect):
 
 
 def test_connections(dev, data, connect, topic):
+    """[AWS-5.3-1] [AWS-5.3-2] [AWS-9-14]"""
     watcher = connect(dev.addresses["mqtt"])
     client = "client-" + uuid.uuid4().hex[:12]
     watcher.subscribe(f"$aws/events/presence/disconnected/{client}", 1)
@@ -163,7 +170,50 @@ def test_connections(dev, data, connect, topic):
 # The address as a whole (6)
 
 
+def test_answers_have_awss_headers(dev, thing):
+    """[AWS-6.2-1] [AWS-6.2-2] [AWS-6.2-3]"""
+    control = {"Authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/iot/aws4_request, Signature=0"}
+    shadow = f"/things/{thing}/shadow"
+
+    def call(method, path, **more):
+        answer = requests.request(method, dev.url + path, timeout=10, **more)
+        assert (answer.status_code, path) == (200, path), answer.text
+        assert uuid.UUID(answer.headers["x-amzn-RequestId"])
+        assert int(answer.headers["Content-Length"]) == len(answer.content)
+        assert "null" not in answer.text
+        if answer.content:
+            assert answer.headers["Content-Type"].split(";")[0] == "application/json"
+        return answer
+
+    call("POST", shadow, json={"state": {"desired": {"a": 1}}})
+    assert set(call("GET", shadow).json()) == {"state", "metadata", "version", "timestamp"}
+    call("GET", f"/api/things/shadow/ListNamedShadowsForThing/{thing}")
+    call("POST", "/topics/a", data=b"x")
+    call("GET", f"/things/{thing}/jobs")
+    call("DELETE", shadow)
+    call("POST", f"/things/{thing}", headers=control)
+    shown = call("GET", f"/things/{thing}", headers=control).json()
+    assert set(shown) == {"defaultClientId", "thingName", "thingId", "thingArn", "attributes", "version"}
+    for method, body in (("PATCH", "{}"), ("DELETE", "")):
+        assert call(method, f"/things/{thing}", headers=control, data=body).content in (b"", b"{}")
+
+
+def test_a_publish_has_no_presence(fresh, connect):
+    """[AWS-5.1-9]"""
+    watcher = connect(fresh.addresses["mqtt"])
+    watcher.subscribe("$aws/events/presence/#", 1)
+    iot_data(fresh.url).publish(topic="a", payload=b"x", qos=1)
+    watcher.expect_nothing()
+
+
+@pytest.mark.parametrize("client,status", [("c" * 128, 404), ("c" * 129, 400), ("$c", 400), ("a%2Fb", 404)])
+def test_client_ids_in_paths(dev, client, status):
+    """[AWS-1.1-3]"""
+    assert requests.get(f"{dev.url}/connections/{client}", timeout=10).status_code == status
+
+
 def test_unknown_paths_and_verbs(dev):
+    """[AWS-4-11] [AWS-4-6]"""
     for method, path, status in [("GET", "/things/a/nothing", 404), ("PUT", "/things/T/shadow", 405),
                                  ("GET", "/jobs/J/nothing", 404), ("GET", "/connections", 404),
                                  ("GET", "/things/T/shadow?name=%ff", 400), ("GET", "/things/a%2Fb/shadow", 400)]:

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from apus_server import Server, wait_until
-from aws import clients
+from aws import Shadows, clients, iot_data
 from mqtt_peer import V3, V5
 
 
@@ -66,6 +66,7 @@ class Device:
 
 
 def test_things(iot, thing):
+    """[AWS-10-2] [AWS-10-3] [AWS-10-4] [AWS-10-5] [AWS-6.3-2]"""
     made = iot.create_thing(thingName=thing, attributePayload={"attributes": {"colour": "red"}})
     assert made["thingArn"].endswith(":thing/" + thing) and made["thingId"]
     again = iot.create_thing(thingName=thing, attributePayload={"attributes": {"colour": "red"}})
@@ -108,6 +109,7 @@ def test_lists_have_pages(iot):
 
 
 def test_groups(iot, registered):
+    """[AWS-10-8] [AWS-10-10] [AWS-10-12] [AWS-10-14] [AWS-10-16]"""
     thing, _ = registered
     parent, child = ("group-" + uuid.uuid4().hex[:8] for _ in range(2))
     iot.create_thing_group(thingGroupName=parent)
@@ -135,6 +137,7 @@ def test_groups(iot, registered):
 
 
 def test_endpoint_and_event_configurations(dev, iot):
+    """[AWS-10-17] [AWS-10-18]"""
     assert iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"] == "{}:{}".format(
         *dev.addresses["http"])
     with pytest.raises(iot.exceptions.InvalidRequestException):
@@ -143,7 +146,20 @@ def test_endpoint_and_event_configurations(dev, iot):
     assert iot.describe_event_configurations()["eventConfigurations"]["JOB"] == {"Enabled": True}
 
 
+def test_things_and_shadows_come_and_go_alone(dev, iot, registered):
+    """[AWS-2.1-5]"""
+    thing, _ = registered
+    shadows = Shadows(dev.url)
+    shadows.update(thing, {"state": {"desired": {"a": 1}}})
+    shadows.update(thing, {"state": {"desired": {"b": 1}}}, "net")
+    shadows.delete(thing, "net")
+    assert iot.describe_thing(thingName=thing)["thingName"] == thing
+    iot.delete_thing(thingName=thing)
+    assert shadows.get(thing)["state"]["desired"] == {"a": 1}
+
+
 def test_events_can_be_switched_off(fresh, connect):
+    """[AWS-10-18] [AWS-16-1]"""
     iot = clients(fresh.url)("iot")
     iot.update_event_configurations(eventConfigurations={"THING": {"Enabled": False}})
     assert iot.describe_event_configurations()["eventConfigurations"]["THING"] == {"Enabled": False}
@@ -161,7 +177,7 @@ def test_events_can_be_switched_off(fresh, connect):
 
 @pytest.mark.parametrize("version", [V3, V5])
 def test_two_jobs_over_mqtt(dev, iot, connect, registered, version):
-    """The worked example of section 17 with a real client."""
+    """The worked example of section 17 with a real client. [AWS-12.1-7] [AWS-12.3-2] [AWS-12.3-4] [AWS-18-9] [AWS-18-13]"""
     thing, arn = registered
     device = Device(connect(dev.addresses["mqtt"], version=version), thing)
     first, second = ("job-" + uuid.uuid4().hex[:8] for _ in range(2))
@@ -195,6 +211,7 @@ def test_two_jobs_over_mqtt(dev, iot, connect, registered, version):
 
 
 def test_answers_go_to_the_asking_connection_alone_and_once(dev, iot, connect, registered):
+    """[AWS-12.1-11] [AWS-12.1-12] [AWS-12.1-2]"""
     thing, _ = registered
     asking, subscribed, other = (connect(dev.addresses["mqtt"]) for _ in range(3))
     other.subscribe(base(thing) + "/#", 1)
@@ -213,7 +230,22 @@ def test_answers_go_to_the_asking_connection_alone_and_once(dev, iot, connect, r
         assert [message.topic for message in peer.messages] == heard
 
 
+def test_a_request_by_http_publish_has_nobody_to_answer(dev, iot, connect, registered, job_id):
+    """It is carried out, and told to those who hear of it. [AWS-12.1-13]"""
+    thing, arn = registered
+    create(iot, job_id, arn)
+    data = iot_data(dev.url)
+    data.publish(topic=base(thing) + "/start-next", payload=b"{}", qos=1)
+    shown = iot.describe_job_execution(jobId=job_id, thingName=thing)["execution"]
+    assert shown["status"] == "IN_PROGRESS"
+    listener = connect(dev.addresses["mqtt"])
+    listener.subscribe(base(thing) + "/notify-next", 1)
+    data.publish(topic=f"{base(thing)}/{job_id}/update", payload=b'{"status":"SUCCEEDED"}', qos=1)
+    assert "execution" not in listener.expect_json(base(thing) + "/notify-next")
+
+
 def test_bad_requests_are_rejected(dev, connect, registered):
+    """[AWS-12.2-3] [AWS-12.2-4] [AWS-12.2-13]"""
     thing, _ = registered
     device = Device(connect(dev.addresses["mqtt"]), thing)
     for payload, code in [(b"\xff", "InvalidJson"), (b"[", "InvalidJson"), (b"[]", "InvalidJson")]:
@@ -225,6 +257,7 @@ def test_bad_requests_are_rejected(dev, connect, registered):
 
 
 def test_jobs_over_http(iot, jobs_data, registered, job_id):
+    """[AWS-6.1-2] [AWS-6.1-5] [AWS-13-5] [AWS-13-7] [AWS-13-8]"""
     thing, arn = registered
     assert jobs_data.get_pending_job_executions(thingName=thing)["queuedJobs"] == []
     assert "execution" not in jobs_data.start_next_pending_job_execution(thingName=thing)
@@ -257,6 +290,7 @@ def test_jobs_over_http(iot, jobs_data, registered, job_id):
 
 
 def test_life_of_a_job(iot, registered, job_id):
+    """[AWS-14-1] [AWS-14-4] [AWS-14-6] [AWS-14-7] [AWS-14-20]"""
     thing, arn = registered
     document = '{"op": "x", "url": "${aws:iot:s3-presigned-url:https://s3.amazonaws.com/b/k}"}'
     made = iot.create_job(jobId=job_id, targets=[arn], document=document, description="one")
@@ -297,6 +331,7 @@ def test_life_of_a_job(iot, registered, job_id):
 
 
 def test_executions_are_cancelled_and_deleted(iot, jobs_data, registered, job_id):
+    """[AWS-14-12] [AWS-14-13] [AWS-14-14] [AWS-14-15]"""
     thing, arn = registered
     create(iot, job_id, arn)
     jobs_data.start_next_pending_job_execution(thingName=thing)
@@ -313,6 +348,7 @@ def test_executions_are_cancelled_and_deleted(iot, jobs_data, registered, job_id
 
 
 def test_a_group_is_reached_at_its_rate_and_a_newcomer_at_once(iot, job_id):
+    """[AWS-15.1-1] [AWS-15.1-5] [AWS-11.2-4] [AWS-14-8]"""
     group = "group-" + uuid.uuid4().hex[:8]
     group_arn = iot.create_thing_group(thingGroupName=group)["thingGroupArn"]
     things = [f"{group}-{index}" for index in range(5)]
@@ -339,6 +375,7 @@ def test_a_group_is_reached_at_its_rate_and_a_newcomer_at_once(iot, job_id):
 
 
 def test_failures_are_retried_and_then_abort_the_job(iot, jobs_data, job_id):
+    """[AWS-15.2-2] [AWS-15.4-2]"""
     things = {name: iot.create_thing(thingName=name)["thingArn"]
               for name in (f"abort-{uuid.uuid4().hex[:8]}" for _ in range(3))}
     first, second, third = things
@@ -359,6 +396,7 @@ def test_failures_are_retried_and_then_abort_the_job(iot, jobs_data, job_id):
 
 
 def test_deleting_a_thing_removes_its_executions(iot, jobs_data, registered, job_id):
+    """[AWS-11.2-4]"""
     thing, arn = registered
     create(iot, job_id, arn)
     iot.delete_thing(thingName=thing)
@@ -368,6 +406,7 @@ def test_deleting_a_thing_removes_its_executions(iot, jobs_data, registered, job
 
 
 def test_events_are_published(dev, iot, connect, thing, job_id):
+    """[AWS-16-1] [AWS-16-2] [AWS-16-4] [AWS-16-5]"""
     listener = connect(dev.addresses["mqtt"])
     listener.subscribe(f"$aws/events/thing/{thing}/+", 1)
     listener.subscribe(f"$aws/events/job/{job_id}/+", 1)
@@ -384,6 +423,7 @@ def test_events_are_published(dev, iot, connect, thing, job_id):
 
 
 def test_schedules_are_checked_and_kept(iot, registered, job_id):
+    """[AWS-15.5-1] [AWS-15.5-2]"""
     _, arn = registered
     start = time.strftime("%Y-%m-%d %H:%M", time.gmtime(time.time() + 3600))
     create(iot, job_id, arn, schedulingConfig={"startTime": start})

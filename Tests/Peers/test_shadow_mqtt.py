@@ -191,3 +191,27 @@ def test_case_of_a_topic_counts(peer, thing):
     talk = ShadowTalk(peer, thing).listen()
     peer.try_publish(f"$aws/things/{thing}/shadow/Update", b'{"state":{"desired":{"a":1}}}')
     assert peer.ended is not None or not talk.ask("get")[0]
+
+
+def test_small_device(dev, connect, thing):
+    """Arduino's PubSubClient: 3.1.1, clean session, QoS 0 alone, a keep-alive of 15 s, small packets. [AWS-20-1] [AWS-20-2]"""
+    shadows = Shadows(dev.url)
+    shadows.update(thing, {"state": {"desired": {"config": {"firmware_version": "1.0.4"}},
+                                     "reported": {"config": {"firmware_version": "1.0.4"}}}})
+    device = connect(dev.addresses["mqtt"], thing, version=V3, keepalive=15)
+    prefix = f"$aws/things/{thing}/shadow"
+    for word in ("get/accepted", "get/rejected", "update/delta"):
+        assert device.subscribe(f"{prefix}/{word}", 0) == 0
+    device.publish(prefix + "/get", b"", qos=0)
+    document = device.expect(prefix + "/get/accepted")
+    assert document.qos == 0 and b" " not in document.payload
+    assert set(json.loads(document.payload)["state"]) == {"desired", "reported"}
+    shadows.update(thing, {"state": {"desired": {"config": {"firmware_version": "1.0.5"}}}})
+    delta = device.expect(prefix + "/update/delta")
+    assert len(delta.payload) < 256
+    assert json.loads(delta.payload)["state"] == {"config": {"firmware_version": "1.0.5"}}
+    device.publish(prefix + "/update", b'{"state":{"reported":{"config":{"firmware_version":"1.0.5"}}}}', qos=0)
+    device.publish(f"mia/things/{thing}/logs", b'{"message":"done"}', qos=0)
+    device.publish(prefix + "/get", b"", qos=0)
+    assert "delta" not in device.expect_json(prefix + "/get/accepted")["state"]
+    device.expect_nothing()

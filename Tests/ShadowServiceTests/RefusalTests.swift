@@ -106,6 +106,25 @@ private func refuses(_ row: Case) throws {
     #expect(shell.stored == nil)
 }
 
+@Test("1.2, 2.8: too many requests in flight are 429, whatever they ask, with their token [AWS-2.8-16] [AWS-1.2-4]")
+func throttled() throws {
+    let id = try #require(ShadowID(thing: "T", name: nil))
+    let rows = [
+        (ShadowOperation.get, ShadowSuffix.getRejected), (.update, .updateRejected), (.delete, .deleteRejected),
+    ]
+    for (operation, suffix) in rows {
+        for (payload, token) in [(#"{"clientToken":"t"}"#, #","clientToken":"t""#), ("{", ""), ("", "")] {
+            let bytes = Array(payload.utf8)
+            let outcome = ShadowService.throttled(
+                ShadowRequest(id: id, operation: operation), payload: bytes.span, timestampSeconds: 5)
+            #expect(outcome.stored == nil && outcome.publications.map(\.suffix) == [suffix])
+            let text = outcome.publications.map { String(decoding: $0.payload, as: UTF8.self) }
+            #expect(text == [#"{"code":429,"message":"Too many requests in flight on this connection"\#(token)}"#])
+        }
+    }
+    #expect(ShadowService.exceptionName(forCode: 429) == "ThrottlingException")
+}
+
 @Test("2.8: what is not UTF-8 is 415, whatever else is wrong with it [AWS-2.8-2]")
 func encoding() throws {
     let head = Array(#"{"state":{"desired":{"a":""#.utf8)
