@@ -291,6 +291,8 @@ def test_a_subscriber_of_quality_1_that_does_not_read_is_closed_with_its_reason(
 
     asyncio.run(run())
     assert server.metric("apus_mqtt_dropped_total") > 0
+    assert server.metric("apus_mqtt_slow_closed_total") == 1
+    assert "too much waits for the client" in server.log()
 
 
 # Publishers that press
