@@ -19,9 +19,9 @@ struct AWSAccess {
         let signed = SignedRequest(request)
         if isDevelopment {
             // Signed with anything or not at all: the scope still tells which service is meant.
-            return (.administrator, (try? SignatureClaim(signed))?.scope.service)
+            return (.administrator, SignatureScope(claimedBy: signed)?.service)
         }
-        if SignatureClaim.isSigned(signed) {
+        if signed.isSigned {
             return (.administrator, try await verify(signed, body, context).service)
         }
         if let thing = await context.certificateThing() {
@@ -39,16 +39,16 @@ struct AWSAccess {
     private func verify(
         _ signed: SignedRequest, _ body: [UInt8], _ context: APIContext
     ) async throws -> SignatureScope {
-        var service: String?
-        do {
-            let scope = try SignatureClaim(signed).scope
-            service = scope.service
-            let secret = try await operations.secret(ofAccessKey: scope.accessKeyID)
+        let claimed = SignatureScope(claimedBy: signed)
+        var secret: String?
+        if let claimed { secret = try await operations.secret(ofAccessKey: claimed.accessKeyID) }
+        let isTLS = await context.isTLS()
+        do throws(SignatureRefusal) {
             return try SignatureVerifier.verify(
                 signed, body: body.span, seconds: UInt64(Date().timeIntervalSince1970),
-                transport: await context.isTLS() ? .tls : .plain, secret: { _ in secret })
-        } catch let refusal as SignatureRefusal {
-            let answer = refusal.answer(service: service)
+                transport: isTLS ? .tls : .plain, secret: { _ in secret })
+        } catch {
+            let answer = error.answer(service: claimed?.service)
             throw AWSFault(answer.status, answer.exception, answer.message)
         }
     }

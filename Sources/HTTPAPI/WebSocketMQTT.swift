@@ -167,6 +167,8 @@ final class WebSocketCarrier: ChannelInboundHandler {
             var bytes = frame.unmaskedData
             if let end { end.write(bytes) } else { early.writeBuffer(&bytes) }
         case .ping:
+            // Who does not read gets none: a later one answers the earlier ones too (RFC 6455, 5.5.3).
+            guard context.channel.isWritable else { return }
             frame = WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)
             context.writeAndFlush(wrapOutboundOut(frame), promise: nil)
         case .connectionClose: leave(.normalClosure)

@@ -49,6 +49,9 @@ package struct SignedRequest: Equatable, Sendable {
         self.fields = fields
     }
 
+    /// Whether something in it wants to be a signature of this version.
+    package var isSigned: Bool { SignatureClaim.isSigned(self) }
+
     /// The path, still encoded.
     var path: Substring { target.prefix { $0 != "?" } }
 

@@ -136,7 +136,8 @@ def test_two_thousand_that_never_finish_their_connect(server):
             await pressing
             stop.set()
         assert len(crowd.lives) == 2000
-        assert min(crowd.lives) > PATIENCE - 1, "closed too early"
+        # The server counts from its accept, which may be well before ours where the machine is busy.
+        assert min(crowd.lives) > PATIENCE / 2, "closed too early"
         assert max(crowd.lives) < PATIENCE + SLACK, "borne too long"
         assert watching.result() < PROMPT
         assert rounds > 10
@@ -290,6 +291,8 @@ def test_a_subscriber_of_quality_1_that_does_not_read_is_closed_with_its_reason(
 
     asyncio.run(run())
     assert server.metric("apus_mqtt_dropped_total") > 0
+    assert server.metric("apus_mqtt_slow_closed_total") == 1
+    assert "too much waits for the client" in server.log()
 
 
 # Publishers that press

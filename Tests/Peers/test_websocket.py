@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import threading
+import time
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -139,6 +140,22 @@ def test_the_protocol_is_mqtt(server):
                 answer += stream.recv(1)
         assert answer.startswith(b"HTTP/1.1 101 ")
         assert b"\r\nSec-WebSocket-Protocol: mqtt\r\n" in answer
+
+
+def test_pings_of_a_client_that_does_not_read_cost_no_memory(server):
+    """Only as many are answered as its socket takes."""
+    stream = upgraded(server)
+    stream.settimeout(0.5)
+    before, highest, end = server.resident_bytes, 0, time.monotonic() + 4
+    pings = (b"\x89\xfd" + os.urandom(4 + 125)) * 5000
+    try:
+        while time.monotonic() < end:
+            stream.sendall(pings)
+            highest = max(highest, server.resident_bytes)
+    except (TimeoutError, ConnectionError):
+        pass  # the server may as well stop reading, or end it
+    assert highest - before < 50 << 20
+    stream.close()
 
 
 def test_what_is_not_binary_ends_it(server):
