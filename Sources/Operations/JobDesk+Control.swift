@@ -196,6 +196,7 @@ extension JobDesk {
     /// Tells the continuous jobs that a thing was in other groups.
     mutating func regroup(_ thing: String, from old: Set<String>) throws {
         let new = try surroundings(of: thing)
+        guard new != old else { return }
         let ids = try String.fetchAll(
             db,
             sql: """

@@ -68,11 +68,9 @@ extension JobDesk {
             try save(group)
             return group.versionAnswer
         case .deleteGroup(let name, let version): try delete(group: name, version)
-        case .addToGroup(let name, let group): try add(thing(name), to: self.group(group))
-        case .removeFromGroup(let name, let group): try remove(thing(name), from: self.group(group))
-        case .updateGroups(let name, let added, let removed):
-            for group in removed { try remove(thing(name), from: self.group(group)) }
-            for group in added { try add(thing(name), to: self.group(group)) }
+        case .addToGroup(let name, let group): try move(name, to: [group], from: [])
+        case .removeFromGroup(let name, let group): try move(name, to: [], from: [group])
+        case .updateGroups(let name, let added, let removed): try move(name, to: added, from: removed)
         default: break
         }
         return []
@@ -182,22 +180,21 @@ extension JobDesk {
         }
     }
 
-    private mutating func add(_ thing: Thing, to group: ThingGroup) throws {
-        let publications = try group.add(thing, groups: try groups(of: thing.name), &context)
-        guard !publications.isEmpty else { return }
-        try publish(publications)
-        let old = try surroundings(of: thing.name)
-        try db.execute(
-            sql: "INSERT INTO group_members (thing, name) VALUES (?, ?)", arguments: [thing.name, group.name])
-        try regroup(thing.name, from: old)
-    }
-
-    private mutating func remove(_ thing: Thing, from group: ThingGroup) throws {
-        try publish(group.remove(thing, groups: try groups(of: thing.name), &context))
-        let old = try surroundings(of: thing.name)
-        try db.execute(
-            sql: "DELETE FROM group_members WHERE thing = ? AND name = ?", arguments: [thing.name, group.name])
-        try regroup(thing.name, from: old)
+    /// Changes the groups of a thing in one step: who moves within a job's targets keeps the job.
+    private mutating func move(_ name: String, to added: [String], from removed: [String]) throws {
+        let thing = try thing(name)
+        let old = try surroundings(of: name)
+        for group in try removed.map(group) {
+            try publish(group.remove(thing, groups: try groups(of: name), &context))
+            try db.execute(
+                sql: "DELETE FROM group_members WHERE thing = ? AND name = ?", arguments: [name, group.name])
+        }
+        for group in try added.map(group) {
+            try publish(group.add(thing, groups: try groups(of: name), &context))
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO group_members (thing, name) VALUES (?, ?)", arguments: [name, group.name])
+        }
+        try regroup(name, from: old)
     }
 
     private func list(_ filter: GroupFilter, _ page: Page) throws -> [UInt8] {

@@ -368,6 +368,12 @@ def test_a_group_is_reached_at_its_rate_and_a_newcomer_at_once(iot, job_id):
     iot.remove_thing_from_thing_group(thingGroupName=group, thingName="new-" + group)
     shown = iot.describe_job_execution(jobId=job_id, thingName="new-" + group)["execution"]
     assert shown["status"] == "REMOVED"
+    # Who moves from one target to another keeps the job.
+    inner = "inner-" + group
+    iot.create_thing_group(thingGroupName=inner, parentGroupName=group)
+    iot.update_thing_groups_for_thing(
+        thingName=things[0], thingGroupsToAdd=[inner], thingGroupsToRemove=[group])
+    assert iot.describe_job_execution(jobId=job_id, thingName=things[0])["execution"]["status"] == "QUEUED"
     other = iot.create_thing(thingName="other-" + group)["thingArn"]
     iot.associate_targets_with_job(jobId=job_id, targets=[other])
     assert iot.describe_job(jobId=job_id)["job"]["targets"] == [group_arn, other]
