@@ -74,6 +74,35 @@ def test_every_accepted_update_over_mqtt_survives(fresh, connect):
     assert Shadows(fresh.url).get("mqtt-writer")["version"] >= last
 
 
+def test_fifty_update_streams_lose_nothing(fresh, connect):
+    """The server is killed in the middle of them: every accepted version is there afterwards."""
+    peers = [connect(fresh.addresses["mqtt"]) for _ in range(50)]
+    talks = [ShadowTalk(peer, f"stream-{index}").listen("update/accepted") for index, peer in enumerate(peers)]
+    accepted = [0] * len(talks)
+
+    def stream(index):
+        while True:
+            update = {"state": {"reported": {"n": accepted[index] + 1}}}
+            peers[index].client.publish(talks[index].prefix + "/update", json.dumps(update), qos=1)
+            try:
+                accepted[index] = peers[index].expect_json()["version"]
+            except AssertionError:
+                return
+
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        runs = [pool.submit(stream, index) for index in range(50)]
+        wait_until(lambda: sum(accepted) > 2000, 60, "2,000 accepted updates")
+        fresh.kill()
+        for run in runs:
+            run.result()
+    fresh.start()
+    shadows = Shadows(fresh.url)
+    for index, version in enumerate(accepted):
+        document = shadows.get(f"stream-{index}")
+        assert document["version"] in (version, version + 1)
+        assert document["state"]["reported"]["n"] == document["version"]
+
+
 @BOTH
 @ENDS
 def test_retained_message_survives(fresh, connect, version, end):
