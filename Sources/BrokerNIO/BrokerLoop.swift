@@ -15,6 +15,9 @@ final class BrokerLoop: @unchecked Sendable {
     private let logger: Logger
     private let inbox = Mutex<[Delivery]>([])
     private var drainIsScheduled = false
+    private var readSinceDrain = 0
+    /// Sockets that are read before what they caused is handed out: a compromise between waiting and repeated work.
+    private static let socketsAtOnce = 8
     private var openAnswers: [UInt64: AnswerTicket] = [:]
     private var openConnects: [UInt64: Connection] = [:]
     private var nextConnect: UInt64 = 1
@@ -96,6 +99,12 @@ final class BrokerLoop: @unchecked Sendable {
         }
     }
 
+    /// A socket has been read: where many are read in one turn, the first do not wait for the last.
+    func socketWasRead() {
+        readSinceDrain += 1
+        if readSinceDrain >= Self.socketsAtOnce { drain() }
+    }
+
     /// Hands out at the end of this turn of the loop, after all sockets were read.
     func scheduleDrain() {
         guard !drainIsScheduled else { return }
@@ -108,6 +117,7 @@ final class BrokerLoop: @unchecked Sendable {
 
     /// Hands out steps, changes and bytes until nothing is left.
     func drain() {
+        readSinceDrain = 0
         var steps = core.takeSteps()
         while !steps.isEmpty {
             for step in steps { carryOut(step) }

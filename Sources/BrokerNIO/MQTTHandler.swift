@@ -104,6 +104,11 @@ final class MQTTHandler: ChannelDuplexHandler {
         broker.scheduleDrain()
     }
 
+    func channelReadComplete(context: ChannelHandlerContext) {
+        broker.socketWasRead()
+        context.fireChannelReadComplete()
+    }
+
     func read(context: ChannelHandlerContext) {
         if connection?.mustWait == true {
             readIsHeld = true
