@@ -253,6 +253,9 @@ package struct BrokerCore: ~Copyable {
         commits.hold(session)
     }
 
+    /// The ticket of the commit that changes are gathered for.
+    var nextTicket: UInt64 { commits.nextTicket }
+
     /// What is on disk is taken up.
     mutating func remember() {
         isForgetful = false
