@@ -105,7 +105,10 @@ package struct BrokerCore: ~Copyable {
         if connection.stage == .opened, fault.reasonCode == .unsupportedProtocolVersion {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
         }
-        end(connection, reason: fault.reasonCode, telling: fault.explanation, will: .send)
+        // A second CONNECT breaks the protocol whatever it says [MQTT-3.1.0-2]; DISCONNECT has no code for its version.
+        let isSecond = connection.stage == .connected && fault.reasonCode == .unsupportedProtocolVersion
+        let reason = isSecond ? .protocolError : fault.reasonCode
+        end(connection, reason: reason, telling: fault.explanation, will: .send)
     }
 
     /// The network connection is gone; the client said no goodbye.

@@ -55,6 +55,14 @@ struct FuzzFindingTests {
         #expect(device.received().map { $0.split(separator: " ")[2] } == ["4", "5", "6"])
     }
 
+    @Test("MQTT-3.1.0-2: a second CONNECT of another protocol is a protocol error, in a DISCONNECT that has that code")
+    func secondConnect() {
+        var stage = Stage()
+        let client = stage.client("c", .v5)
+        stage.send([0x10, 7, 0, 4, 0x58, 0x51, 0x54, 0x54, 5], from: client)
+        #expect(client.received() == ["connack 0 false", "disconnect 130"] && client.connection.isClosing)
+    }
+
     @Test("4.8.2: it comes to its group as well, when a plain subscription of the member fills the session's queue")
     func lastRoomOfGroup() {
         var limits = BrokerLimits()
