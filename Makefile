@@ -57,4 +57,4 @@ proto:           ## Regenerate the Protocol Buffers code (needs protobuf-compile
 	scripts/generate-proto
 
 clean:
-	rm -rf .build .build-protoc .build-device .venv
+	rm -rf .build .build-protoc .build-device .build-fuzz .venv

@@ -70,11 +70,16 @@ extension BrokerCore {
     }
 
     private mutating func sendWaiting(_ session: Session, _ connection: Connection) {
-        while hasRoom(connection), session.inFlight.count < connection.window,
+        while hasRoom(connection), session.inFlight.count < connection.window, maySend(session),
             let entry = session.takeWaiting(settled: settled)
         {
             send(entry, of: session, to: connection)
         }
+    }
+
+    /// Whether one more entry may be sent: after a crash the first `sendWindow` on disk count as sent, and no others.
+    private func maySend(_ session: Session) -> Bool {
+        !session.isPersistent || session.sentCount(settled: settled) < limits.sendWindow
     }
 
     /// The shell has written what there was: goes on with what waits.
@@ -147,7 +152,10 @@ extension BrokerCore {
     private mutating func finish(_ packetID: UInt16, of session: Session) {
         guard let entry = session.finish(packetID) else { return }
         letGo(entry.message)
-        if session.isPersistent { record(.dequeue(key: session.key, sequence: entry.sequence)) }
+        guard session.isPersistent else { return }
+        record(.dequeue(key: session.key, sequence: entry.sequence))
+        session.depart(with: nextTicket)
+        if !maySend(session) { _ = feedLater(session) }
     }
 
     // MARK: Packets

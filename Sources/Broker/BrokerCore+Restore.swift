@@ -43,7 +43,7 @@ extension BrokerCore {
                 topic: entry.topic, payload: entry.payload, qos: qos, properties: entry.properties,
                 expires: entry.expires)
             hold(message)
-            // Which of them the earlier run had sent is not stored: at most one window of them can have been.
+            // Which of them the earlier run had sent is not stored: at most one window of them (`maySend`).
             session.restore(
                 QueueEntry(
                     sequence: entry.sequence, message: message, qos: qos, retain: entry.retain,

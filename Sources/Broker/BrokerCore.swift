@@ -107,7 +107,10 @@ package struct BrokerCore: ~Copyable {
         if connection.stage == .opened, case .unsupportedVersion = fault {
             send(Reply.refused(.unsupportedProtocolVersion, version: .v311), to: connection)
         }
-        end(connection, reason: fault.reasonCode, telling: fault.explanation, will: .send)
+        // A second CONNECT breaks the protocol whatever it says [MQTT-3.1.0-2]; DISCONNECT has no code for its version.
+        let isSecond = connection.stage == .connected && fault.reasonCode == .unsupportedProtocolVersion
+        let reason = isSecond ? .protocolError : fault.reasonCode
+        end(connection, reason: reason, telling: fault.explanation, will: .send)
     }
 
     /// The network connection is gone; the client said no goodbye.
@@ -255,6 +258,9 @@ package struct BrokerCore: ~Copyable {
         commits.hold(session)
     }
 
+    /// The ticket of the commit that changes are gathered for.
+    var nextTicket: UInt64 { commits.nextTicket }
+
     /// What is on disk is taken up.
     mutating func remember() {
         isForgetful = false
@@ -290,7 +296,7 @@ package struct BrokerCore: ~Copyable {
     var changeMark: Int { commits.mark }
 
     /// The ticket of the commit that the changes of now are part of.
-    var upcomingTicket: UInt64 { commits.upcoming }
+    var upcomingTicket: UInt64 { commits.nextTicket }
 
     /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].
     mutating func send(_ bytes: [UInt8], to connection: Connection) {

@@ -8,9 +8,8 @@ struct Commits {
     private var owed = Owed()
     private var underWay: (ticket: UInt64, owed: Owed, bytes: Int)?
     private var gatheredBytes = 0
-    private var nextTicket: UInt64 = 1
-    /// The ticket of the commit that the changes of now are part of.
-    var upcoming: UInt64 { nextTicket }
+    /// The ticket of the commit that changes are gathered for.
+    private(set) var nextTicket: UInt64 = 1
     /// The newest ticket whose commit is done.
     private(set) var settled: UInt64 = 0
 

@@ -33,6 +33,8 @@ package final class Session {
     /// Whether a row of it is on disk or on its way there.
     var isStored = false
     private var lastSequence: Int64 = 0
+    /// Entries that the client is done with: how many, and the ticket of the commit that takes them off the disk.
+    private var departed: [(ticket: UInt64, count: Int)] = []
     private(set) var queuedBytes = 0
 
     init(key: [UInt8], principal: Principal, clientID: [UInt8], expirySeconds: UInt32) {
@@ -99,6 +101,18 @@ package final class Session {
         let entry = inFlight.remove(packetID)
         queuedBytes -= entry?.message.cost ?? 0
         return entry
+    }
+
+    /// The commit of `ticket` takes an entry off the disk.
+    func depart(with ticket: UInt64) {
+        if departed.last?.ticket != ticket { departed.append((ticket, 0)) }
+        departed[departed.count - 1].count += 1
+    }
+
+    /// Entries on disk that have been sent: in flight, or done with and not yet taken off.
+    func sentCount(settled: UInt64) -> Int {
+        departed.removeAll { $0.ticket <= settled }
+        return departed.reduce(inFlight.count) { $0 + $1.count }
     }
 
     /// The client has got a QoS 2 message: its PUBREL leaves once the commit of ticket `readyAfter` is done.

@@ -29,6 +29,40 @@ struct FuzzFindingTests {
         }
     }
 
+    @Test("MQTT-3.3.1-1: what was sent has DUP after a crash, also behind answers that were not on disk")
+    func duplicateBehindAnswers() {
+        var limits = BrokerLimits()
+        limits.sendWindow = 3
+        var stage = Stage(limits: limits)
+        var disk = Disk()
+        let sender = stage.client("s")
+        let device = stage.client("d", session: .resume)
+        stage.subscribe("q", from: device)
+        for number in 1...9 { stage.publish("q", "\(number)", qos: .atLeastOnce, id: 1, from: sender) }
+        for change in stage.changes { disk.apply(change) }
+        stage.commits = false
+        var sent: Set<Substring> = []
+        for id in 1...9 as ClosedRange<UInt16> {
+            sent.formUnion(device.received().filter { $0.hasPrefix("publish") }.map { $0.split(separator: " ")[2] })
+            if sent.contains("\(id)") { stage.acknowledge(id, from: device) }
+        }
+        #expect(sent == ["1", "2", "3"], "the next ones wait until the answers are on disk")
+        var later = Stage(limits: limits)
+        later.core.restore(disk.state, now: later.now)
+        let again = later.client("d", session: .resume).received().filter { $0.hasPrefix("publish") }
+        #expect(again.count == 3 && again.allSatisfy { $0.contains("dup") })
+        stage.commitAll()
+        #expect(device.received().map { $0.split(separator: " ")[2] } == ["4", "5", "6"])
+    }
+
+    @Test("MQTT-3.1.0-2: a second CONNECT of another protocol is a protocol error, in a DISCONNECT that has that code")
+    func secondConnect() {
+        var stage = Stage()
+        let client = stage.client("c", .v5)
+        stage.send([0x10, 7, 0, 4, 0x58, 0x51, 0x54, 0x54, 5], from: client)
+        #expect(client.received() == ["connack 0 false", "disconnect 130"] && client.connection.isClosing)
+    }
+
     @Test("4.8.2: it comes to its group as well, when a plain subscription of the member fills the session's queue")
     func lastRoomOfGroup() {
         var limits = BrokerLimits()
