@@ -88,7 +88,7 @@ extension BrokerCore {
             step(.deviceLog(thing: Array(topic[thing.start..<thing.end]), payload: message.payload))
         case .ordinary, .closed: break
         }
-        return .done(after: changeMark > mark ? upcomingTicket : nil)
+        return .done(after: changeMark > mark ? nextTicket : nil)
     }
 
     /// Sends a message to one client alone, whatever it subscribed to.
@@ -132,7 +132,7 @@ extension BrokerCore {
             end(connection, reason: .administrativeAction, as: .apiInitiated, will: dropsWill ? .drop : .send)
         }
         if endsSession, sessions[session.key] === session { drop(session) }
-        return .done(after: changeMark > mark ? upcomingTicket : nil)
+        return .done(after: changeMark > mark ? nextTicket : nil)
     }
 
     /// The session of a client; two principals that share an identifier have one each: the device's comes first.

@@ -295,9 +295,6 @@ package struct BrokerCore: ~Copyable {
 
     var changeMark: Int { commits.mark }
 
-    /// The ticket of the commit that the changes of now are part of.
-    var upcomingTicket: UInt64 { commits.nextTicket }
-
     /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].
     mutating func send(_ bytes: [UInt8], to connection: Connection) {
         touch(connection)

@@ -22,7 +22,8 @@ extension Operations {
 
 extension EventConfigurations {
     init(_ transaction: Transaction) throws {
-        let text = try String.fetchOne(transaction.db, sql: "SELECT value FROM settings WHERE name = 'events off'")
+        let statement = try transaction.db.cachedStatement(sql: "SELECT value FROM settings WHERE name = 'events off'")
+        let text = try String.fetchOne(statement)
         let words = (text ?? "").split(separator: " ").map { String($0) }
         self.init(off: Set(words.dropFirst().compactMap(EventKind.init)), changedAt: words.first.flatMap { UInt64($0) })
     }

@@ -213,10 +213,9 @@ extension Operations {
     /// Judges a certificate or a token of a device; nil where there is no such device or its rights ended.
     package func authenticateDevice(thing: String, token: String?) async throws -> Bool {
         try await store.perform { transaction in
-            guard
-                let row = try Row.fetchOne(
-                    transaction.db, sql: "SELECT token_hash, revoked FROM devices WHERE thing = ?", arguments: [thing]),
-                row["revoked"] == false
+            let device = try transaction.db.cachedStatement(
+                sql: "SELECT token_hash, revoked FROM devices WHERE thing = ?")
+            guard let row = try Row.fetchOne(device, arguments: [thing]), row["revoked"] == false
             else { return false }
             guard let token else { return true }
             let stored: Data? = row["token_hash"]

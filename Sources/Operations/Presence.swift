@@ -23,18 +23,18 @@ extension Operations {
         let now = Self.now()
         store.submit(isolation: .savepoint) { transaction in
             let db = transaction.db
-            try db.execute(
-                sql: "UPDATE devices SET connected = ?, address = ?, last_seen = ? WHERE thing = ?",
-                arguments: [isConnected, address, now, thing])
+            try db.cachedStatement(sql: "UPDATE devices SET connected = ?, address = ?, last_seen = ? WHERE thing = ?")
+                .execute(arguments: [isConnected, address, now, thing])
             guard db.changesCount > 0 else { return }
-            try db.execute(
-                sql: "INSERT INTO presence (thing, at, connected, address, reason) VALUES (?, ?, ?, ?, ?)",
-                arguments: [thing, now, isConnected, address, reason])
-            try db.execute(
+            try db.cachedStatement(
+                sql: "INSERT INTO presence (thing, at, connected, address, reason) VALUES (?, ?, ?, ?, ?)"
+            ).execute(arguments: [thing, now, isConnected, address, reason])
+            try db.cachedStatement(
                 sql: """
                     DELETE FROM presence WHERE thing = ?1 AND id <=
                         (SELECT id FROM presence WHERE thing = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
-                    """, arguments: [thing, Self.presenceKept])
+                    """
+            ).execute(arguments: [thing, Self.presenceKept])
             transaction.afterCommit(.changed(thing: thing))
         } completion: { _ in
         }

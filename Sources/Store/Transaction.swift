@@ -33,16 +33,21 @@ package final class Transaction {
 
     /// Runs `body`; if it throws, what it wrote is taken back, and only that.
     package func inSavepoint<T>(_ body: () throws -> T) throws -> T {
-        try db.execute(sql: "SAVEPOINT job")
+        try run("SAVEPOINT job")
         do {
             let value = try body()
-            try db.execute(sql: "RELEASE job")
+            try run("RELEASE job")
             return value
         } catch {
-            try db.execute(sql: "ROLLBACK TO job")
-            try db.execute(sql: "RELEASE job")
+            try run("ROLLBACK TO job")
+            try run("RELEASE job")
             throw error
         }
+    }
+
+    /// Runs a statement that is parsed once.
+    private func run(_ sql: String) throws {
+        try db.cachedStatement(sql: sql).execute()
     }
 
     // MARK: For the writer
