@@ -57,7 +57,7 @@ extension BrokerCore {
                 Credentials(
                     clientID: clientID, userName: connect.userName.flatMap { Self.name(inUserName: frame.slice($0)) },
                     password: connect.password.map { frame.slice($0).copy() },
-                    certificateThing: connection.certificateThing)))
+                    certificateThing: connection.certificateThing, isSigned: connection.isSigned)))
     }
 
     /// The part before the first `?`, behind which AWS's device SDKs write metrics; nil where nothing is left.

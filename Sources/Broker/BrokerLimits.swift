@@ -55,6 +55,16 @@ package struct BrokerLimits: Sendable {
         return limits
     }
 
+    /// Holds all that waits to a quarter of a machine's memory, where that is less.
+    ///
+    /// - Parameter memory: bytes that the machine has.
+    package mutating func fit(memory: UInt64) {
+        memoryBytes = min(memoryBytes, Int(clamping: memory / 4))
+        queueBytes = min(queueBytes, memoryBytes / 4 * 3)
+        sessionQueueBytes = min(sessionQueueBytes, memoryBytes / 4)
+        retainedBytes = min(retainedBytes, memoryBytes / 4)
+    }
+
     /// Whether a topic or filter is as flat as it has to be.
     func allow(topic: Span<UInt8>) -> Bool {
         guard let topicSlashes, !topic.starts(with: "$aws/") else { return true }

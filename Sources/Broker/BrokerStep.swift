@@ -39,6 +39,8 @@ package struct Credentials: Sendable {
     package var password: [UInt8]?
     /// The thing named by the verified certificate.
     package var certificateThing: [UInt8]?
+    /// Whether its connection was opened with a verified signature of an operator's access key.
+    package var isSigned = false
 }
 
 /// Names one acknowledgement that is still owed.

@@ -20,6 +20,8 @@ package final class Connection {
     package let address: String
     /// The thing that the client's certificate names.
     package let certificateThing: [UInt8]?
+    /// Whether the connection was opened with a verified signature of an operator's access key.
+    let isSigned: Bool
     /// 32 hexadecimal digits that no other connection has.
     let identifier: [UInt8]
     /// Counts the connections of one client.
@@ -77,9 +79,10 @@ package final class Connection {
 
     enum Stage { case opened, authenticating, connected, ended }
 
-    package init(address: String, certificateThing: [UInt8]?, now: Int64) {
+    package init(address: String, certificateThing: [UInt8]?, isSigned: Bool = false, now: Int64) {
         self.address = address
         self.certificateThing = certificateThing
+        self.isSigned = isSigned
         openedAt = now
         heardOf = now
         identifier = (0..<2).flatMap { _ in

@@ -66,9 +66,10 @@ package final class BrokerServer: Sendable {
     /// - Parameters:
     ///   - address: where the client comes from, `ADDRESS:PORT`.
     ///   - certificateThing: the thing that its verified certificate names.
-    package func adopt(_ descriptor: CInt, address: String, certificateThing: [UInt8]?) {
+    ///   - isSigned: whether it showed a verified signature of an operator's access key.
+    package func adopt(_ descriptor: CInt, address: String, certificateThing: [UInt8]?, isSigned: Bool) {
         let broker = self.broker
-        let origin = MQTTHandler.Origin(address: address, certificateThing: certificateThing)
+        let origin = MQTTHandler.Origin(address: address, certificateThing: certificateThing, isSigned: isSigned)
         ClientBootstrap(group: loop)
             .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .channelInitializer { channel in

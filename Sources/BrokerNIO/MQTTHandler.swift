@@ -18,6 +18,8 @@ final class MQTTHandler: ChannelDuplexHandler {
         var address: String
         /// The thing that the client's verified certificate names.
         var certificateThing: [UInt8]?
+        /// Whether it showed a verified signature of an operator's access key.
+        var isSigned: Bool
     }
 
     private let broker: BrokerLoop
@@ -66,7 +68,9 @@ final class MQTTHandler: ChannelDuplexHandler {
     private func open(_ context: ChannelHandlerContext, certificateThing: [UInt8]?) {
         let address =
             origin?.address ?? context.remoteAddress.map { "\($0.ipAddress ?? "unix"):\($0.port ?? 0)" } ?? "unknown"
-        let made = Connection(address: address, certificateThing: certificateThing, now: BrokerLoop.now)
+        let made = Connection(
+            address: address, certificateThing: certificateThing, isSigned: origin?.isSigned ?? false,
+            now: BrokerLoop.now)
         made.handle = self
         connection = made
         broker.core.opened(made, now: BrokerLoop.now)

@@ -22,7 +22,7 @@ struct AWSAccess {
             return (.administrator, SignatureScope(claimedBy: signed)?.service)
         }
         if signed.isSigned {
-            return (.administrator, try await verify(signed, body, context).service)
+            return (.administrator, try await verify(signed, body, isTLS: await context.isTLS()).service)
         }
         if let thing = await context.certificateThing() {
             guard try await operations.authenticateDevice(thing: thing, token: nil) else { throw AWSFault.forbidden }
@@ -36,13 +36,11 @@ struct AWSAccess {
         return (.administrator, nil)
     }
 
-    private func verify(
-        _ signed: SignedRequest, _ body: [UInt8], _ context: APIContext
-    ) async throws -> SignatureScope {
+    /// Who signed a request; refused where nobody of this server did.
+    func verify(_ signed: SignedRequest, _ body: [UInt8], isTLS: Bool) async throws -> SignatureScope {
         let claimed = SignatureScope(claimedBy: signed)
         var secret: String?
         if let claimed { secret = try await operations.secret(ofAccessKey: claimed.accessKeyID) }
-        let isTLS = await context.isTLS()
         do throws(SignatureRefusal) {
             return try SignatureVerifier.verify(
                 signed, body: body.span, seconds: UInt64(Date().timeIntervalSince1970),

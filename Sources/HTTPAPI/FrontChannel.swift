@@ -10,11 +10,12 @@ struct FrontChannel: ServerChildChannel {
 
     let inner: HTTP1Channel
     let operations: Operations
+    let access: AWSAccess
     let isTLS: Bool
     let broker: WebSocketMQTT.Broker
 
     init(
-        responder: @escaping HTTPChannelHandler.Responder, operations: Operations, isTLS: Bool,
+        responder: @escaping HTTPChannelHandler.Responder, operations: Operations, access: AWSAccess, isTLS: Bool,
         broker: @escaping WebSocketMQTT.Broker
     ) {
         // Request heads of devices, browsers and SDKs stay far below this; the default would be 80 kB in 1000 fields.
@@ -22,6 +23,7 @@ struct FrontChannel: ServerChildChannel {
             maxHeaderFieldSize: 32 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100)
         inner = HTTP1Channel(responder: responder, configuration: .init(httpDecoderConfiguration: limits))
         self.operations = operations
+        self.access = access
         self.isTLS = isTLS
         self.broker = broker
     }
@@ -32,7 +34,8 @@ struct FrontChannel: ServerChildChannel {
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             let firmware = FirmwareHandler(operations: operations, isTLS: isTLS)
             try pipeline.addHandler(firmware, position: .after(decoder))
-            try pipeline.addHandler(WebSocketUpgrade(broker: broker), position: .after(decoder))
+            let upgrade = WebSocketUpgrade(access: access, isTLS: isTLS, broker: broker)
+            try pipeline.addHandler(upgrade, position: .after(decoder))
             return value
         }
     }

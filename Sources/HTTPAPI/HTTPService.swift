@@ -68,9 +68,10 @@ package struct HTTPService: Sendable {
         opened: @escaping @Sendable (any Channel) async -> Void
     ) throws -> any ApplicationProtocol {
         let (operations, broker) = (self.operations, configuration.broker)
+        let access = AWSAccess(operations: operations, isDevelopment: configuration.isDevelopment)
         let server = HTTPServerBuilder { responder in
             let front = FrontChannel(
-                responder: responder, operations: operations, isTLS: tls != nil, broker: broker)
+                responder: responder, operations: operations, access: access, isTLS: tls != nil, broker: broker)
             guard let tls else { return front }
             return try TLSChannel(front, tlsConfiguration: tls)
         }

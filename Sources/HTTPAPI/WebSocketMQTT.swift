@@ -12,11 +12,16 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import NIOWebSocket
+import RequestSigning
 
 /// Names what MQTT over WebSocket needs from the rest of the server.
 package enum WebSocketMQTT {
-    /// Takes one end of a connected pair of sockets, the client's `ADDRESS:PORT`, and the thing that its certificate names.
-    package typealias Broker = @Sendable (_ descriptor: CInt, _ address: String, _ thing: [UInt8]?) -> Void
+    /// Takes one end of a connected pair of sockets, the client's `ADDRESS:PORT`, the thing that its certificate names, and
+    /// whether an operator's access key signed the request.
+    package typealias Broker =
+        @Sendable (
+            _ descriptor: CInt, _ address: String, _ thing: [UInt8]?, _ isSigned: Bool
+        ) -> Void
 
     /// Largest frame, bytes: the largest packet of the broker fits in.
     static let frameBytes = 256 << 10
@@ -28,10 +33,14 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
+    private let access: AWSAccess
+    private let isTLS: Bool
     private let broker: WebSocketMQTT.Broker
     private var request: HTTPRequestHead?
 
-    init(broker: @escaping WebSocketMQTT.Broker) {
+    init(access: AWSAccess, isTLS: Bool, broker: @escaping WebSocketMQTT.Broker) {
+        self.access = access
+        self.isTLS = isTLS
         self.broker = broker
     }
 
@@ -50,6 +59,27 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
         guard let request else { return }
         self.request = nil
         if let (status, why) = Self.fault(request) { return refuse(status, why, request, context) }
+        let signed = SignedRequest(request)
+        guard signed.isSigned, !access.isDevelopment else { return upgrade(request, isSigned: false, context) }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let verified = context.eventLoop.makeFutureWithTask { [access, isTLS] in
+            _ = try await access.verify(signed, [], isTLS: isTLS)
+        }
+        verified.whenComplete { result in
+            let (handler, context) = bound.value
+            switch result {
+            case .success: handler.upgrade(request, isSigned: true, context)
+            case .failure(let error): handler.refuse(.forbidden, Self.words(error), request, context)
+            }
+        }
+    }
+
+    private static func words(_ error: any Error) -> String {
+        (error as? AWSFault).map { "\($0.exception): the signature is not one of this server's access keys" }
+            ?? "the signature could not be checked"
+    }
+
+    private func upgrade(_ request: HTTPRequestHead, isSigned: Bool, _ context: ChannelHandlerContext) {
         let key = request.headers.first(name: "Sec-WebSocket-Key") ?? ""
         // RFC 6455, 4.2.2: the key with this text, hashed.
         let digest = Insecure.SHA1.hash(data: Data("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
@@ -61,7 +91,7 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         do {
-            try switchOver(context)
+            try switchOver(context, isSigned: isSigned)
         } catch {
             context.close(promise: nil)
         }
@@ -107,7 +137,7 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
     }
 
-    private func switchOver(_ context: ChannelHandlerContext) throws {
+    private func switchOver(_ context: ChannelHandlerContext, isSigned: Bool) throws {
         var ends: [CInt] = [-1, -1]
         guard socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
             throw IOError(errnoCode: errno, reason: "socketpair")
@@ -136,7 +166,7 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
             }
             .withConnectedSocket(ends[0])
             .whenFailure { _ in bound.value.close() }
-        broker(ends[1], address, thing)
+        broker(ends[1], address, thing, isSigned)
     }
 }
 
@@ -291,5 +321,14 @@ final class BrokerEnd: ChannelDuplexHandler {
     func close() {
         context?.close(promise: nil)
         context = nil
+    }
+}
+
+extension SignedRequest {
+    /// A request for an upgrade as it came in.
+    fileprivate init(_ request: HTTPRequestHead) {
+        self.init(
+            method: request.method.rawValue, target: request.uri,
+            fields: request.headers.map { Field($0.name, $0.value) })
     }
 }

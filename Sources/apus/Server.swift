@@ -73,11 +73,13 @@ struct Server: Sendable {
         hub = EventHub()
         logs = LogCollector(operations)
         try await operations.forgetPresence()
+        var limits = options.hasAWSLimits ? .aws : BrokerLimits()
+        limits.fit(memory: ProcessInfo.processInfo.physicalMemory)
         bound = BoundPorts(options.addresses, options.publicNames.first)
         broker = BrokerServer(
             loop: groups.broker, version: Apus.version,
             policy: TopicPolicy(denied: options.denied.map { Array($0.utf8) }),
-            longestKeepAlive: options.longestKeepAlive, limits: options.hasAWSLimits ? .aws : BrokerLimits(),
+            longestKeepAlive: options.longestKeepAlive, limits: limits,
             state: try await operations.restoredBrokerState(),
             hooks: Wiring.hooks(operations, logs, isDevelopment: options.isDevelopment), logger: logger)
         Wiring.route(store, to: broker, hub)
@@ -87,7 +89,7 @@ struct Server: Sendable {
             configuration: .init(
                 isDevelopment: options.isDevelopment, imageLimit: settings.imageBytes,
                 publicURL: { bound.publicURL }, server: { bound.describe(directory, transport) },
-                broker: { broker.adopt($0, address: $1, certificateThing: $2) },
+                broker: { broker.adopt($0, address: $1, certificateThing: $2, isSigned: $3) },
                 programs: Wiring.programs(broker),
                 isReady: { bound.isComplete },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),

@@ -87,10 +87,11 @@ extension Result {
     }
 }
 
-/// Judges MQTT clients: device certificate, device token, or an operator's token as password.
+/// Judges MQTT clients: access key, device certificate, device token, or an operator's token as password.
 enum Doorkeeper {
     static func judge(_ credentials: Credentials, _ operations: Operations) async -> Verdict {
         do {
+            if credentials.isSigned { return .accepted(.administrator) }
             if let thing = credentials.certificateThing {
                 let name = String(decoding: thing, as: UTF8.self)
                 guard try await operations.authenticateDevice(thing: name, token: nil) else {

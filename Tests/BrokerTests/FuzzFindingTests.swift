@@ -29,7 +29,7 @@ struct FuzzFindingTests {
         }
     }
 
-    @Test("MQTT-3.3.1-1: what was sent has DUP after a crash, also behind answers that were not on disk")
+    @Test("what was sent has DUP after a crash, also behind answers that were not on disk [MQTT5-3.3.1-1]")
     func duplicateBehindAnswers() {
         var limits = BrokerLimits()
         limits.sendWindow = 3
@@ -55,7 +55,8 @@ struct FuzzFindingTests {
         #expect(device.received().map { $0.split(separator: " ")[2] } == ["4", "5", "6"])
     }
 
-    @Test("MQTT-3.1.0-2: a second CONNECT of another protocol is a protocol error, in a DISCONNECT that has that code")
+    @Test(
+        "a second CONNECT of another protocol is a protocol error, in a DISCONNECT that has that code [MQTT5-3.1.0-2]")
     func secondConnect() {
         var stage = Stage()
         let client = stage.client("c", .v5)

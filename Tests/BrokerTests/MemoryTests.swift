@@ -35,6 +35,15 @@ struct MemoryTests {
         return Stage(limits: limits)
     }
 
+    @Test("a small machine holds less", arguments: [(UInt64(64) << 30, 1 << 30), (1 << 30, 1 << 28), (0, 0)])
+    func fits(memory: UInt64, bytes: Int) {
+        var limits = BrokerLimits()
+        limits.fit(memory: memory)
+        #expect(limits.memoryBytes == bytes)
+        #expect(limits.queueBytes <= bytes / 4 * 3 && limits.sessionQueueBytes <= bytes / 4)
+        #expect(limits.retainedBytes <= bytes / 4)
+    }
+
     @Test("publishers are read from again when memory has fallen below 7/8", arguments: [MQTTVersion.v311, .v5])
     func held(version: MQTTVersion) {
         var stage = Self.stage(100_000)

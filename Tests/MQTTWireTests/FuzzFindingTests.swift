@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Found by fuzzing")
 struct FuzzFindingTests {
-    @Test("MQTT-3.15.2-1: an AUTH of nothing means success, which a client does not tell")
+    @Test("an AUTH of nothing means success, which a client does not tell [MQTT5-3.15.2-1]")
     func emptyAuth() {
         #expect(fault(hex("F0 00"), from: .client) == .invalidReasonCode(0))
         #expect(fault(hex("F0 00"), from: .server) == nil)

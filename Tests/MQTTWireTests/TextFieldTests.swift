@@ -48,7 +48,7 @@ private let propertyFields: [TextField] = propertyTable.flatMap { row -> [TextFi
 @Suite("Text in every packet (1.5.4)")
 struct TextFieldTests {
     @Test(
-        "MQTT-1.5.4-1, MQTT-1.5.4-2: every string is strict UTF-8 without U+0000",
+        "every string is strict UTF-8 without U+0000 [MQTT5-1.5.4-1] [MQTT5-1.5.4-2]",
         arguments: fixedFields + propertyFields)
     private func strict(_ place: TextField) {
         for text in GroundTests.texts where !text.bytes.isEmpty {

@@ -3,6 +3,8 @@
 import queue
 import uuid
 
+import awscrt.auth
+import awscrt.exceptions
 import awscrt.mqtt
 import pytest
 from awscrt import mqtt5
@@ -216,3 +218,29 @@ def test_jobs_with_the_second_generation(anyone, iot, thing):
         client.describe_job_execution(
             iotjobs.DescribeJobExecutionRequest(thing_name=thing, job_id=job)).result(SECONDS)
     assert over.value.modeled_error.code == "TerminalStateReached"
+
+
+def test_a_backend_over_websocket_with_an_access_key(strict, iot, thing):
+    """A signed upgrade, as the SDK makes it for programs without a certificate; a wrong secret is refused
+    [AWS-8-11]"""
+    def connect(key):
+        provider = awscrt.auth.AwsCredentialsProvider.new_static(key["access_key_id"], key["secret_access_key"])
+        return mqtt_connection_builder.websockets_with_default_aws_signing(
+            region="us-east-1", credentials_provider=provider, endpoint="localhost",
+            port=strict.addresses["https"][1], ca_filepath=strict.ca, client_id="backend-" + thing)
+
+    key = strict.cli_json("token", "create", "ws-" + thing, "--aws")
+    connection = connect(key)
+    connection.connect().result(SECONDS)
+    heard = queue.Queue()
+    future, _ = connection.subscribe(
+        f"$aws/things/{thing}/shadow/update/accepted", AT_LEAST_ONCE,
+        lambda topic, payload, **more: heard.put(payload))
+    future.result(SECONDS)
+    future, _ = connection.publish(
+        f"$aws/things/{thing}/shadow/update", '{"state":{"desired":{"a":1}}}', AT_LEAST_ONCE)
+    future.result(SECONDS)
+    assert b'"version":1' in heard.get(timeout=SECONDS)
+    connection.disconnect().result(SECONDS)
+    with pytest.raises(awscrt.exceptions.AwsCrtError):
+        connect(dict(key, secret_access_key="x" * 43)).connect().result(SECONDS)
