@@ -271,7 +271,7 @@ struct Arena: ~Copyable {
             } else {
                 judged.append((connection, credentials.clientID))
             }
-        case .shadowRequest(_, _, let answer): requests.append(answer)
+        case .request(_, let answer): requests.append(answer)
         case .lifecycle(let event): core.publish(event, now: now)
         case .restore: mustRestore = true
         case .refused(let connection, _):
