@@ -47,7 +47,9 @@ struct Arena: ~Copyable {
 
     private static func limits(_ choice: UInt8) -> BrokerLimits {
         var limits = choice & 7 == 7 ? BrokerLimits.aws : BrokerLimits()
-        if choice & 1 != 0 { (limits.sessionQueueBytes, limits.queueBytes) = (2000, 5000) }
+        if choice & 1 != 0 {
+            (limits.sessionQueueBytes, limits.queueBytes, limits.sessionShareBytes) = (2000, 5000, 300)
+        }
         if choice & 2 != 0 { (limits.retainedBytes, limits.sessions, limits.filterBytesPerClient) = (700, 5, 20) }
         if choice & 4 != 0 { limits.sendWindow = 3 }
         if choice & 64 != 0 { limits.memoryBytes = 4000 }

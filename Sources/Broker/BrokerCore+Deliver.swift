@@ -38,6 +38,7 @@ extension BrokerCore {
                 readyAfter: ticket)
         }
         hold(message)
+        watchExpiry(of: message, in: session)
         if session.isPersistent { record(.enqueue(key: session.key, StoredEntry(entry))) }
     }
 

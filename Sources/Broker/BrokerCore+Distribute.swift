@@ -67,7 +67,8 @@ extension BrokerCore {
         guard session.isPersistent else {
             return session.queueCount >= Session.queueLimit || session.queuedBytes >= Session.queueBytes
         }
-        return session.queuedBytes >= limits.sessionQueueBytes || queuedBytes >= limits.queueBytes
+        let share = queuedBytes < limits.queueBytes ? limits.sessionQueueBytes : limits.sessionShareBytes
+        return session.queuedBytes >= min(share, limits.sessionQueueBytes)
     }
 
     private func isRefusing(_ session: Session, _ qos: QoS) -> Bool {

@@ -198,6 +198,9 @@ extension BrokerCore {
                 fresh.add(.session(session.key), due: due)
             }
         }
+        for session in sessions.values {
+            if let first = session.firstExpiry { fresh.add(.session(session.key), due: first + 1) }
+        }
         retained.forEach { message in
             if let expires = message.expires { fresh.add(.retained(message.topic), due: expires + 1) }
         }
@@ -206,12 +209,31 @@ extension BrokerCore {
         deadlines = fresh
     }
 
+    /// A message that waits is to go when it expires.
+    mutating func watchExpiry(of message: Message, in session: Session) {
+        guard let expires = message.expires, session.firstExpiry.map({ expires < $0 }) ?? true else { return }
+        session.firstExpiry = expires
+        arm(.session(session.key), due: expires + 1)
+    }
+
+    /// Forgets what has expired in a queue, in memory and on disk; at most once a second, since it looks at all of it.
+    private mutating func dropExpired(of session: Session) {
+        guard let first = session.firstExpiry, first < now else { return }
+        for entry in session.removeExpired(now: now) {
+            letGo(entry.message)
+            if session.isPersistent { record(.dequeue(key: session.key, sequence: entry.sequence)) }
+        }
+        if let next = session.firstExpiry { arm(.session(session.key), due: max(next + 1, now + 1000)) }
+    }
+
     /// Does what is due: ends sessions, publishes wills, forgets retained messages.
     mutating func meetDeadlines() {
         while let subject = deadlines.next(upTo: now) {
             switch subject {
             case .session(let key):
-                guard let session = sessions[key], session.connection == nil else { continue }
+                guard let session = sessions[key] else { continue }
+                dropExpired(of: session)
+                guard session.connection == nil else { continue }
                 if let end = session.endsAt, end <= now {
                     drop(session)
                 } else if let (_, due) = session.will, due <= now {

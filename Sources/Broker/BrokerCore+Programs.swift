@@ -47,6 +47,8 @@ package enum ProgramOutcome: Sendable, Equatable {
     case full
     /// There is no such client.
     case unknown
+    /// A commit failed and what is on disk is not read again yet.
+    case unavailable
 }
 
 /// A client as `GET /connections/{clientId}` tells of it.
@@ -70,6 +72,7 @@ extension BrokerCore {
     /// Publishes a program's message with the rights of `principal`.
     package mutating func publish(_ program: ProgramMessage, as principal: Principal, now: Int64) -> ProgramOutcome {
         self.now = now
+        guard !isForgetful else { return .unavailable }
         let message = program.message(now: now)
         let topic = message.topic
         guard limits.allow(topic: topic.span) else { return .invalid }
@@ -94,6 +97,7 @@ extension BrokerCore {
     /// Sends a message to one client alone, whatever it subscribed to.
     package mutating func send(_ program: ProgramMessage, to clientID: [UInt8], now: Int64) -> ProgramOutcome {
         self.now = now
+        guard !isForgetful else { return .unavailable }
         guard let session = session(of: clientID), session.connection != nil else { return .unknown }
         let message = program.message(now: now)
         let topic = message.topic
@@ -126,6 +130,7 @@ extension BrokerCore {
         client clientID: [UInt8], endsSession: Bool, dropsWill: Bool, now: Int64
     ) -> ProgramOutcome {
         self.now = now
+        guard !isForgetful else { return .unavailable }
         guard let session = session(of: clientID) else { return .unknown }
         let mark = changeMark
         if let connection = session.connection {

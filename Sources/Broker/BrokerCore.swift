@@ -148,11 +148,17 @@ package struct BrokerCore: ~Copyable {
         meetDeadlines()
     }
 
-    /// Whoever holds this thing's credential loses its connections.
+    /// Whoever holds this thing's credential loses its connections, and what is kept for it: whoever has the name next is
+    /// somebody else.
     package mutating func disconnect(thing: [UInt8], now: Int64) {
         self.now = now
         for connection in Array(connections.values) where connection.session?.principal == .device(thing: thing) {
             end(connection, reason: .notAuthorized, will: .send)
+        }
+        guard deviceSessions[.device(thing: thing)] != nil else { return }
+        for session in Array(sessions.values) where session.principal == .device(thing: thing) {
+            cancelWill(of: session)
+            drop(session)
         }
     }
 

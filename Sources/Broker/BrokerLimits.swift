@@ -24,6 +24,8 @@ package struct BrokerLimits: Sendable {
     package var sessionQueueBytes = 256 << 20
     /// Bytes that may wait for all sessions together; so much less than `memoryBytes` that it alone holds nobody back.
     package var queueBytes = 3 << 28
+    /// Bytes that may wait for a kept session even where all together have reached their bound: others cannot take its place.
+    package var sessionShareBytes = 1 << 20
     /// Bytes that may wait in memory, for sessions and unwritten to connections; above it, publishers are held back.
     package var memoryBytes = 1 << 30
     /// Bytes of all retained messages; then publishers of more are refused.
@@ -62,6 +64,7 @@ package struct BrokerLimits: Sendable {
         memoryBytes = min(memoryBytes, Int(clamping: memory / 4))
         queueBytes = min(queueBytes, memoryBytes / 4 * 3)
         sessionQueueBytes = min(sessionQueueBytes, memoryBytes / 4)
+        sessionShareBytes = min(sessionShareBytes, memoryBytes / 1024)
         retainedBytes = min(retainedBytes, memoryBytes / 4)
     }
 

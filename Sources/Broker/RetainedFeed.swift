@@ -31,16 +31,19 @@ struct RetainedFeed {
         topics = []
     }
 
-    /// The next topic and the subscription that it is for; nil where nothing is left.
+    /// The next topic and the subscription that it is for; nil where nothing is left or nothing was found.
+    ///
+    /// Looks for the topics of one subscription at most: that may take as long as there are retained messages.
     mutating func next(_ find: (_ filter: [UInt8]) -> [[UInt8]]) -> (subscription: Subscription, topic: [UInt8])? {
-        while true {
-            if let current, let topic = topics.popLast() { return (current, topic) }
+        if topics.isEmpty {
             current = nil
             guard !waiting.isEmpty else { return nil }
             let subscription = waiting.removeFirst()
             current = subscription
             topics = find(subscription.filter)
         }
+        guard let current, let topic = topics.popLast() else { return nil }
+        return (current, topic)
     }
 }
 

@@ -32,6 +32,8 @@ package final class Session {
     var will: (will: LastWill, due: Int64)?
     /// Whether a row of it is on disk or on its way there.
     var isStored = false
+    /// When a message that waits expires first, as far as is known, milliseconds since 1970.
+    var firstExpiry: Int64?
     private var lastSequence: Int64 = 0
     /// Entries that the client is done with: how many, and the ticket of the commit that takes them off the disk.
     private var departed: [(ticket: UInt64, count: Int)] = []
@@ -94,6 +96,17 @@ package final class Session {
         _ = waiting.removeFirst()
         inFlight.append(entry)
         return entry
+    }
+
+    /// Takes out what has expired before it was ever sent [MQTT-3.3.2-5].
+    func removeExpired(now: Int64) -> [QueueEntry] {
+        let all = waiting.all
+        let gone = all.filter { !$0.wasSent && $0.message.isExpired(now: now) }
+        waiting.removeAll()
+        for entry in all where entry.wasSent || !entry.message.isExpired(now: now) { waiting.append(entry) }
+        queuedBytes -= gone.reduce(0) { $0 + $1.message.cost }
+        firstExpiry = waiting.all.lazy.filter { !$0.wasSent }.compactMap(\.message.expires).min()
+        return gone
     }
 
     /// Ends the entry in flight with this packet identifier.

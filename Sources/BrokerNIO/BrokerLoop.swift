@@ -7,13 +7,15 @@ import Synchronization
 
 /// The broker's core on its event loop: takes what arrives, and once per turn of the loop hands out what it caused.
 ///
-/// Unchecked: everything but `inbox` is touched on `loop` only.
+/// Unchecked: everything but `inbox` and `isServing` is touched on `loop` only.
 final class BrokerLoop: @unchecked Sendable {
     let loop: any EventLoop
     var core: BrokerCore
     private let hooks: BrokerHooks
     private let logger: Logger
     private let inbox = Mutex<[Delivery]>([])
+    /// Whether clients are let in: not between a commit that failed and the reading of what is on disk.
+    let isServing = Mutex(true)
     private var drainIsScheduled = false
     private var readSinceDrain = 0
     /// Sockets that are read before what they caused is handed out: a compromise between waiting and repeated work.
@@ -95,7 +97,9 @@ final class BrokerLoop: @unchecked Sendable {
         case .disconnect(let thing):
             core.disconnect(thing: thing, now: now)
         case .restored(let state):
-            if let state { core.restore(state, now: now) } else { restore() }
+            guard let state else { return restore() }
+            core.restore(state, now: now)
+            isServing.withLock { $0 = true }
         }
     }
 
@@ -183,6 +187,7 @@ final class BrokerLoop: @unchecked Sendable {
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
         case .restore:
+            isServing.withLock { $0 = false }
             logger.error("a commit of the MQTT broker failed: clients are let in again when its state is read")
             restore()
         }

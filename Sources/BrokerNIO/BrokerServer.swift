@@ -3,6 +3,7 @@ package import Logging
 package import NIOCore
 import NIOPosix
 package import NIOSSL
+import Synchronization
 
 /// The MQTT listeners with their broker, all on one event loop.
 package final class BrokerServer: Sendable {
@@ -135,6 +136,9 @@ package final class BrokerServer: Sendable {
             return promise.futureResult
         }.get()
     }
+
+    /// Whether clients are let in.
+    package var isServing: Bool { broker.isServing.withLock { $0 } }
 
     /// Numbers for `/metrics`.
     package func counters() async throws -> (counters: BrokerCounters, connections: Int, memoryBytes: Int) {

@@ -41,6 +41,8 @@ struct AWSFault: Error {
     static let tooLarge = AWSFault(
         413, "RequestEntityTooLargeException", "The payload exceeds the maximum size allowed")
     static let throttled = AWSFault(429, "ThrottlingException", "The queue of a subscriber that is away is full")
+    static let unavailable = AWSFault(
+        503, "ServiceUnavailableException", "The disk could not be written; try again in a few seconds")
     static let internalFailure = AWSFault(500, "InternalFailureException", "Internal service failure")
 
     private struct Body: Encodable {

@@ -66,6 +66,12 @@ struct AdminRoutes {
         group.post("tokens") { request, _ in
             let body = try await request.decode(NewToken.self)
             if body.aws == true {
+                guard body.role ?? .operator == .operator, body.uid == nil else {
+                    throw Refusal(
+                        .invalid, "No such access key",
+                        "an access key has the rights of an operator and acts for no account",
+                        advice: "Leave role and account out")
+                }
                 return Response.json(try await operations.makeAccessKey(label: body.label), status: .created)
             }
             let token = try await operations.makeToken(label: body.label, role: body.role ?? .operator, uid: body.uid)

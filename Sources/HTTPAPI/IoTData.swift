@@ -122,6 +122,7 @@ struct IoTData {
         case .invalid: throw .invalid("This topic cannot be published to in this way")
         case .full: throw .throttled
         case .unknown: throw .notFound("There is no such client")
+        case .unavailable: throw .unavailable
         }
     }
 

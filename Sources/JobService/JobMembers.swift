@@ -114,6 +114,11 @@ package struct ExecutionCancellation: Equatable, Sendable {
     /// Whether an execution that is IN_PROGRESS is cancelled.
     package let force: Bool
 
+    /// Without conditions.
+    package init(force: Bool) {
+        (expectedVersion, details, self.force) = (nil, nil, force)
+    }
+
     init(_ fields: Fields, force: Bool) throws(IoTRefusal) {
         expectedVersion = try fields.integer("expectedVersion", 0...UInt64(Int64.max))
         details = try fields.details("statusDetails")

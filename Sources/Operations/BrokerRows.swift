@@ -111,6 +111,16 @@ extension Operations {
         }
     }
 
+    /// Sees that the disk takes a write that needs room.
+    package func proveWritable() async throws {
+        let bytes = String(repeating: "x", count: 64 << 10)
+        try await store.perform { transaction in
+            try transaction.db.execute(
+                sql: "INSERT OR REPLACE INTO settings (name, value) VALUES ('probe', ?)", arguments: [bytes])
+        }
+        try await store.perform { try $0.db.execute(sql: "DELETE FROM settings WHERE name = 'probe'") }
+    }
+
     /// What an earlier run of the broker left.
     package func restoredBrokerState() async throws -> RestoredState {
         try await store.perform { transaction in

@@ -101,8 +101,10 @@ extension Operations {
         _ draft: DeviceDraft, tokenHash: Data?, _ transaction: Transaction, _ now: Int64
     ) throws {
         let db = transaction.db
-        guard try !Bool.fetch(transaction, "SELECT EXISTS (SELECT 1 FROM devices WHERE thing = ?)", [draft.thing])
-        else {
+        // A thing that CreateThing made is completed by this; it keeps its attributes and groups.
+        let enrolled = try Bool.fetchOne(
+            db, sql: "SELECT enrolled FROM devices WHERE thing = ?", arguments: [draft.thing])
+        guard enrolled != true else {
             throw Refusal(
                 .conflict, "Device exists", "there is a device \"\(draft.thing)\" already",
                 advice: "See it: apus device show \(draft.thing)")
@@ -117,7 +119,9 @@ extension Operations {
         try db.execute(
             sql: """
                 INSERT INTO devices (thing, product, hardware, owner, token_hash, created, thing_id)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                ON CONFLICT (thing) DO UPDATE
+                SET product = ?2, hardware = ?3, owner = ?4, token_hash = ?5, created = ?6, enrolled = 1
                 """,
             arguments: [
                 draft.thing, draft.product, hardware, draft.owner, tokenHash, now, UUID().uuidString.lowercased(),

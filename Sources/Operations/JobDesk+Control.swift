@@ -92,9 +92,17 @@ extension JobDesk {
         return Job.list(jobs, page, group: group, context.arns)
     }
 
-    /// Cancels a job with force, if it is there and open; its executions follow within the transaction.
-    mutating func cancel(_ id: String, _ why: String) throws {
-        guard var job = try Job.find(id, transaction), job.status == .inProgress else { return }
+    /// Cancels the job of one thing with force, if it is there and not over; its execution follows within the transaction.
+    mutating func cancel(_ id: String, of thing: String, _ why: String) throws {
+        guard var job = try Job.find(id, transaction) else { return }
+        guard job.status == .inProgress else {
+            // It was cancelled without force, and the device still works on it.
+            let force = ExecutionCancellation(force: true)
+            guard let execution = try load(thing, with: id).execution(of: id, number: nil),
+                !execution.status.isTerminal
+            else { return }
+            return try change(thing, with: id) { try $0.cancel(id, force) }
+        }
         let cancellation = JobCancellation(reasonCode: "UPDATE_ENDED", comment: String(why.prefix(500)))
         try publish(job.cancel(cancellation, force: true, by: &context))
         try forgetWaiting(of: id)

@@ -105,7 +105,8 @@ extension JobDesk {
         let (thing, publications) = try Thing.create(name, change, existing: existing, &context)
         if existing == nil {
             let now = Operations.now()
-            try db.execute(sql: "INSERT INTO devices (thing, created) VALUES (?, ?)", arguments: [name, now])
+            try db.execute(
+                sql: "INSERT INTO devices (thing, created, enrolled) VALUES (?, ?, 0)", arguments: [name, now])
             try Operations.note(.deviceAdded, thing: name, transaction, now)
             try save(thing)
         }
@@ -172,7 +173,13 @@ extension JobDesk {
         try publish(
             try group.delete(
                 expectedVersion: version, hasChildren: hasChildren ?? false, parent: try parent(of: group), &context))
-        let members = try things(in: name, recursive: false, after: "", limit: .max)
+        let mustTell = try Bool.fetchOne(
+            db,
+            sql: """
+                SELECT EXISTS (
+                    SELECT 1 FROM jobs WHERE selection = 'CONTINUOUS' AND status IN ('IN_PROGRESS', 'SCHEDULED'))
+                """)
+        let members = mustTell == true ? try things(in: name, recursive: false, after: "", limit: .max) : []
         let old = try members.map { ($0, try surroundings(of: $0)) }
         try db.execute(sql: "DELETE FROM thing_groups WHERE name = ?", arguments: [name])
         for (thing, old) in old {

@@ -65,6 +65,9 @@ struct JobDesk {
         for execution in changes.executions {
             try Operations.follow(execution, transaction)
         }
+        for key in changes.deleted {
+            try Operations.followDeletion(of: key.jobID, on: thing, transaction)
+        }
         if !changes.executions.isEmpty || !changes.deleted.isEmpty { transaction.afterCommit(.changed(thing: thing)) }
     }
 

@@ -1,6 +1,7 @@
 import ByteKit
 import GRDB
 package import JobService
+import Logging
 import Store
 
 //  AWS IoT's jobs and registry: what devices ask, what a maker's programs ask, and what time brings.
@@ -8,6 +9,8 @@ import Store
 extension Operations {
     /// Portions of work that a request waits for; the rest follows within seconds.
     private static let portionsAtOnce = 20
+    /// Seconds after which what failed is tried again.
+    private static let pauseAfterFailure: Int64 = 60
 
     /// Answers a device's request that came over MQTT; `completion` hears topic and payload of the answer.
     package func jobRequest(
@@ -57,6 +60,9 @@ extension Operations {
                 return try desk.answer(request)
             }
         }
+        if case .createJob(let job) = request, UpdateJob.isOne(job.id) {
+            throw IoTRefusal(.invalidRequest, "Job ids that begin with '\(UpdateJob.prefix)' are the server's own")
+        }
         let body = try await store.perform { transaction in
             var desk = JobDesk(transaction)
             return try desk.carryOut(request)
@@ -87,20 +93,38 @@ extension Operations {
             }
             if due.jobs.isEmpty, due.things.isEmpty { return true }
             for id in due.jobs {
-                try await store.perform { transaction in
+                try await lookAfter("job", id) { transaction in
                     var desk = JobDesk(transaction)
                     try desk.lookAfter(job: id)
                 }
             }
-            if !due.things.isEmpty {
-                try await store.perform { transaction in
-                    let desk = JobDesk(transaction)
-                    for thing in due.things { try desk.lookAfter(thing: thing) }
-                }
+            for thing in due.things {
+                try await lookAfter("thing", thing) { try JobDesk($0).lookAfter(thing: thing) }
             }
             left -= due.jobs.count + 1
         }
         return false
+    }
+}
+
+extension Operations {
+    /// Carries out one piece of what is due; a mistake in it must not keep the others from their turn for ever.
+    private func lookAfter(
+        _ kind: String, _ name: String, _ work: @escaping @Sendable (Transaction) throws -> Void
+    ) async throws {
+        do {
+            try await store.perform(work)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            logger.error("what a job asks for failed", metadata: ["\(kind)": "\(name)", "error": "\(error)"])
+            let table =
+                kind == "job"
+                ? "jobs SET deadline = ?2 WHERE id = ?1"
+                : "job_executions SET deadline = ?2 WHERE thing = ?1 AND deadline IS NOT NULL"
+            let later = Self.now() / 1000 + Self.pauseAfterFailure
+            try await store.perform { try $0.db.execute(sql: "UPDATE \(table)", arguments: [name, later]) }
+        }
     }
 }
 

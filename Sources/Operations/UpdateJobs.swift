@@ -20,7 +20,7 @@ package enum Delivery: String, Sendable, Codable, CaseIterable {
 
 /// The job of one update.
 struct UpdateJob {
-    private static let prefix = "apus-update-"
+    static let prefix = "apus-update-"
     /// Attempts of a device on one update, as for those that report in their shadow.
     private static let retries = Update.attemptLimit - 1
 
@@ -111,9 +111,9 @@ extension Operations {
     }
 
     /// Takes back the job of an update that ended in another way.
-    static func takeBackJob(of update: Int64, _ why: String?, _ transaction: Transaction) throws {
+    static func takeBackJob(of update: Int64, on thing: String, _ why: String?, _ transaction: Transaction) throws {
         var desk = JobDesk(transaction)
-        try desk.cancel(UpdateJob(update: update).id, why ?? "the update is over")
+        try desk.cancel(UpdateJob(update: update).id, of: thing, why ?? "the update is over")
     }
 
     /// Follows what became of an update's job.
@@ -130,6 +130,18 @@ extension Operations {
             try endOldOffers(of: thing, running: version, transaction, now)
         }
         try feed(input, to: thing, transaction, now)
+        // A cancelled job is not tried again, whatever attempts are left.
+        guard execution.status == .failed || execution.status == .timedOut,
+            try Job.find(execution.key.jobID, transaction)?.status != .inProgress
+        else { return }
+        try feed(.cancelled(reason: "its job was cancelled"), to: thing, transaction, now)
+    }
+
+    /// An update whose execution is gone will never end by itself.
+    static func followDeletion(of job: String, on thing: String, _ transaction: Transaction) throws {
+        guard UpdateJob.isOne(job), let (id, _) = try openUpdate(thing, transaction), UpdateJob(update: id).id == job
+        else { return }
+        try feed(.cancelled(reason: "its job was deleted"), to: thing, transaction, now())
     }
 
     /// What an execution says, in the words of the update machine: `statusDetails` may have `state` (one of its phases),

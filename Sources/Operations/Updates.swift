@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Logging
 import Releases
 import ShadowDocument
 import ShadowService
@@ -204,7 +205,7 @@ extension Operations {
         let owner = try String.fetchOne(
             transaction.db, sql: "SELECT owner FROM devices WHERE thing = ?", arguments: [thing])
         try announce(update, owner: owner, transaction, now)
-        if update.phase.isEnd { try takeBackJob(of: id, update.reason, transaction) }
+        if update.phase.isEnd { try takeBackJob(of: id, on: thing, update.reason, transaction) }
         if update.phase.needsReturn, returning == .yes {
             try returnDesired(of: thing, owner: owner, update, transaction, now)
         }
@@ -239,22 +240,33 @@ extension Operations {
         guard let id = ShadowID(thing: thing, name: nil), let shadow = try transaction.shadow(id),
             shadow.string(.desired, ["config", "firmware_version"]) == update.version
         else { return }
-        let value = version.map(JSONPiece.quoted) ?? "null"
-        try Self.update(
-            id, payload: Array(#"{"state":{"desired":{"config":{"firmware_version":\#(value)}}}}"#.utf8), transaction,
-            now)
+        func payload(_ value: String) -> [UInt8] {
+            Array(#"{"state":{"desired":{"config":{"firmware_version":\#(value)}}}}"#.utf8)
+        }
+        do {
+            try Self.update(id, payload: payload(version.map(JSONPiece.quoted) ?? "null"), transaction, now)
+        } catch is Refusal {
+            // A device may have filled its shadow to the last byte: taking a member away always fits.
+            try Self.update(id, payload: payload("null"), transaction, now)
+        }
     }
 
     /// Ends what has waited too long: updates, offers.
     package func lookAfterDeadlines() async throws {
         let now = Self.now()
-        try await store.perform { transaction in
-            let late = try String.fetchAll(
+        let late = try await store.read { transaction in
+            try String.fetchAll(
                 transaction.db, sql: "SELECT thing FROM updates WHERE ended IS NULL AND deadline <= ?", arguments: [now]
             )
-            for thing in late {
-                try Self.feed(.clock(now: now), to: thing, transaction, now)
+        }
+        for thing in late {
+            do {
+                try await store.perform { try Self.feed(.clock(now: now), to: thing, $0, now) }
+            } catch {
+                logger.error("an update could not be ended", metadata: ["thing": "\(thing)", "error": "\(error)"])
             }
+        }
+        try await store.perform { transaction in
             try transaction.db.execute(
                 sql: "UPDATE offers SET state = 'expired', ended = ?1 WHERE ended IS NULL AND deadline <= ?1",
                 arguments: [now])

@@ -214,6 +214,8 @@ enum Schema {
         UPDATE devices SET thing_id = lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-' || hex(randomblob(2))
             || '-' || hex(randomblob(2)) || '-' || hex(randomblob(6)))
         """,
+        // Whether it was given a credential, or is a thing of the registry alone.
+        "ALTER TABLE devices ADD COLUMN enrolled INTEGER NOT NULL DEFAULT 1",
         "ALTER TABLE devices ADD COLUMN thing_type TEXT",
         "ALTER TABLE devices ADD COLUMN thing_attributes TEXT NOT NULL DEFAULT '{}'",
         "ALTER TABLE devices ADD COLUMN thing_version INTEGER NOT NULL DEFAULT 1",
@@ -254,7 +256,8 @@ enum Schema {
             version INTEGER NOT NULL, force_canceled INTEGER NOT NULL, in_progress_end INTEGER, step_end INTEGER,
             deadline INTEGER, PRIMARY KEY (thing, job, number)) WITHOUT ROWID
         """,
-        "CREATE INDEX job_executions_by_job ON job_executions(job, status, thing)",
+        "CREATE INDEX job_executions_by_job ON job_executions(job, thing, number)",
+        "CREATE INDEX job_executions_by_status ON job_executions(job, status, thing)",
         "CREATE INDEX job_executions_pending ON job_executions(thing) WHERE status IN ('QUEUED', 'IN_PROGRESS')",
         "CREATE INDEX job_executions_by_deadline ON job_executions(deadline) WHERE deadline IS NOT NULL",
     ]

@@ -33,8 +33,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// The database file with its writer thread.
 package final class Store: Sendable {
-    /// Rows changed after which the writer copies the log back into the database file.
-    private static let checkpointRows: Int32 = 1000
+    /// Pages of the log after which the writer copies it back into the database file: 4 MiB.
+    private static let checkpointPages: CInt = 1000
     /// Jobs that share one commit at most: larger batches only make the slowest answer slower.
     private static let batchLimit = 200
 
@@ -135,15 +135,15 @@ extension Store {
     private func work() {
         database.writeWithoutTransaction { db in
             let transaction = Transaction(db: db)
-            var lastCheckpoint = sqlite3_total_changes(db.sqliteConnection)
+            let log = LogSize(of: db)
             while let batch = mailbox.take(atMost: Self.batchLimit) {
                 run(batch, in: transaction)
-                let changes = sqlite3_total_changes(db.sqliteConnection)
-                if changes &- lastCheckpoint >= Self.checkpointRows {
-                    lastCheckpoint = changes
+                if log.pages >= Self.checkpointPages {
+                    log.pages = 0
                     sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
                 }
             }
+            log.close(db)
             sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
             transaction.close()
         }
@@ -170,6 +170,25 @@ extension Store {
             sink.withLock { $0 }.deliver(effects)
         }
         batch.forEach { $0.finish(failure: nil) }
+    }
+}
+
+/// The size of the write-ahead log after the last commit; lives on the writer thread.
+private final class LogSize {
+    var pages: CInt = 0
+
+    /// Has SQLite tell it, in the place of checkpoints of SQLite's own.
+    init(of db: Database) {
+        let noteSize: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?, UnsafePointer<CChar>?, CInt) -> CInt = {
+            context, _, _, pages in
+            if let context { Unmanaged<LogSize>.fromOpaque(context).takeUnretainedValue().pages = pages }
+            return SQLITE_OK
+        }
+        sqlite3_wal_hook(db.sqliteConnection, noteSize, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    func close(_ db: Database) {
+        sqlite3_wal_hook(db.sqliteConnection, nil, nil)
     }
 }
 

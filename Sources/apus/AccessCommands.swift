@@ -147,7 +147,8 @@ struct TokenCommand: ParsableCommand {
         func run(_ client: Client) async throws {
             if aws {
                 let data = try await client.send(
-                    "POST", "/api/v1/tokens", body: .bytes(Client.encode(["label": label, "aws": true])))
+                    "POST", "/api/v1/tokens",
+                    body: .bytes(Client.encode(["label": label, "aws": true, "role": role.rawValue, "uid": user])))
                 return try present(data, as: NewAccessKey.self) {
                     Console.result("AWS_ACCESS_KEY_ID=\($0.access_key_id)")
                     Console.result("AWS_SECRET_ACCESS_KEY=\($0.secret_access_key)")

@@ -91,7 +91,7 @@ struct Server: Sendable {
                 publicURL: { bound.publicURL }, server: { bound.describe(directory, transport) },
                 broker: { broker.adopt($0, address: $1, certificateThing: $2, isSigned: $3) },
                 programs: Wiring.programs(broker),
-                isReady: { bound.isComplete },
+                isReady: { bound.isComplete && broker.isServing },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),
             logger: logger)
         let operations = self.operations

@@ -52,7 +52,13 @@ enum Wiring {
                     reason: reason)
             },
             commit: { changes, answer in operations.store(changes) { answer($0.completion) } },
-            restore: { answer in Task { answer(try? await operations.restoredBrokerState()) } })
+            restore: { answer in
+                Task {
+                    // A full disk can still be read: letting clients in before it takes a write would throw them out again.
+                    let isWritable = (try? await operations.proveWritable()) != nil
+                    answer(isWritable ? try? await operations.restoredBrokerState() : nil)
+                }
+            })
     }
 }
 

@@ -27,7 +27,7 @@ extension Stage {
 struct PressureTests {
     private static func limits(session: Int = .max, all: Int = .max) -> BrokerLimits {
         var limits = BrokerLimits()
-        (limits.sessionQueueBytes, limits.queueBytes) = (session, all)
+        (limits.sessionQueueBytes, limits.queueBytes, limits.sessionShareBytes) = (session, all, 0)
         return limits
     }
 

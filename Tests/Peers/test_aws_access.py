@@ -52,6 +52,11 @@ def test_a_key_is_listed_and_revoked(strict, thing):
     assert refused.value.response["Error"]["Code"] == "UnrecognizedClientException"
 
 
+def test_a_key_has_an_operators_rights_and_no_others(strict):
+    for flags in (("--role", "owner"), ("--role", "admin"), ("--user", "bob")):
+        strict.cli("token", "create", "odd", "--aws", *flags, expect=5)
+
+
 def test_wrong_keys_are_refused(strict, key, thing):
     """[AWS-2.8-11]"""
     wrong = clients(strict.url, key["access_key_id"], "x" * 40)

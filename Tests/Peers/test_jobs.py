@@ -95,6 +95,14 @@ def test_a_device_of_the_fleet_is_a_thing(dev, iot, thing):
     assert dev.cli_json("device", "show", thing)["thing"] == thing
 
 
+def test_a_thing_becomes_a_device(dev, iot, thing, tmp_path):
+    made = iot.create_thing(thingName=thing, attributePayload={"attributes": {"floor": "2"}})
+    dev.cli("device", "add", thing, "--out", tmp_path)
+    shown = iot.describe_thing(thingName=thing)
+    assert shown["thingId"] == made["thingId"] and shown["attributes"] == {"floor": "2"}
+    dev.cli("device", "add", thing, "--token", expect=5)
+
+
 def test_lists_have_pages(iot):
     prefix = "page-" + uuid.uuid4().hex[:8]
     names = sorted(f"{prefix}-{index}" for index in range(5))

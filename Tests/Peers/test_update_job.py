@@ -126,6 +126,63 @@ def test_what_is_taken_back_is_cancelled(field, device):
     assert field.update(device.thing)["state"] == "cancelled"
 
 
+@pytest.fixture
+def iot(field):
+    key = field.server.cli_json("token", "create", "jobs-" + field.product, "--aws")
+    return clients(field.server.url, key["access_key_id"], key["secret_access_key"])("iot")
+
+
+def begin(field, device):
+    field.publish("1.0.5")
+    field.put_user(firmware_version="1.0.5")
+    return device.next()["jobId"]
+
+
+def test_a_job_that_is_deleted_ends_it(field, device, iot):
+    job = begin(field, device)
+    iot.delete_job_execution(jobId=job, thingName=device.thing, executionNumber=1, force=True)
+    assert field.update(device.thing)["state"] == "cancelled"
+
+
+def test_a_job_that_is_cancelled_is_not_tried_again(field, device, iot):
+    job = begin(field, device)
+    device.start()
+    iot.cancel_job(jobId=job)
+    assert field.update(device.thing)["state"] != "cancelled"
+    device.say(job, "FAILED", error="no room")
+    assert field.update(device.thing)["state"] == "cancelled"
+
+
+def test_what_is_taken_back_after_a_soft_cancel_is_not_handed_out(field, device, iot):
+    job = begin(field, device)
+    device.start()
+    iot.cancel_job(jobId=job)
+    field.server.cli("device", "cancel", device.thing)
+    assert iot.describe_job_execution(jobId=job, thingName=device.thing)["execution"]["status"] == "CANCELED"
+
+
+def test_the_servers_job_ids_are_its_own(field, device, iot):
+    arn = iot.describe_thing(thingName=device.thing)["thingArn"]
+    with pytest.raises(iot.exceptions.InvalidRequestException):
+        iot.create_job(jobId="apus-update-99999", targets=[arn], document="{}")
+
+
+def test_a_full_shadow_does_not_hold_up_its_update(field, device):
+    """Taking the version back would not fit: the member goes instead, and the update ends."""
+    field.server.cli("product", "set", field.product, "--delivery", "shadow")
+    device.report("1.0.4-rc.12345")
+    field.publish("1.0.5")
+    field.put_user(firmware_version="1.0.5")
+    update = f"$aws/things/{device.thing}/shadow/update"
+    room = 8192 - len(json.dumps(field.shadow(device.thing)["state"]["reported"], separators=(",", ":"))) \
+        - len(json.dumps(field.shadow(device.thing)["state"]["desired"], separators=(",", ":")))
+    device.peer.publish(update, {"state": {"reported": {"x": "x" * (room - len(',"x":""'))}}})
+    device.peer.expect(update + "/accepted")
+    field.server.cli("device", "cancel", device.thing)
+    assert field.update(device.thing)["state"] == "cancelled"
+    assert field.desired_version(device.thing) is None
+
+
 def test_a_shadow_report_ends_it_too(field, device):
     field.publish("1.0.5")
     field.put_user(firmware_version="1.0.5")
