@@ -3,8 +3,8 @@ import NIOPosix
 
 /// Updates the shadows of many things over one connection, each once: needs a server with `--dev`.
 final class ShadowFiller: RawClient {
-    /// Updates that are open: what the server allows.
-    private static let window = 100
+    /// Updates that are open: more requests to shadows on one connection are refused with code 429.
+    private static let window = 10
     private var waiting: Range<Int>
     private var identifier: UInt16 = 0
     private let arrivals: Arrivals
