@@ -12,6 +12,9 @@ struct AWSAccess {
     let operations: Operations
     let isDevelopment: Bool
 
+    /// Whether a request comes from an SDK of AWS.
+    static func isSigned(_ request: Request) -> Bool { SignedRequest(request).isSigned }
+
     /// Whose rights a request has, and the service that its signature names.
     func judge(
         _ request: Request, _ context: APIContext, _ body: [UInt8]

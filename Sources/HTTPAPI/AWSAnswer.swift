@@ -37,6 +37,7 @@ struct AWSFault: Error {
     static func notFound(_ message: String) -> AWSFault { AWSFault(404, "ResourceNotFoundException", message) }
     static let unauthorized = AWSFault(401, "UnauthorizedException", "Unauthorized")
     static let forbidden = AWSFault(403, "ForbiddenException", "Forbidden")
+    static let unknownOperation = AWSFault(404, "UnknownOperationException", "This operation is not offered")
     static let methodNotAllowed = AWSFault(405, "MethodNotAllowedException", "Method not allowed")
     static let tooLarge = AWSFault(
         413, "RequestEntityTooLargeException", "The payload exceeds the maximum size allowed")

@@ -143,9 +143,7 @@ struct IoTControl {
         }
         let seconds = UInt64(Date().timeIntervalSince1970)
         let asked = try IoTRequest.parse(method: call.method, call.target, body: call.body.span, seconds: seconds)
-        guard let asked else {
-            throw AWSFault(404, "UnknownOperationException", "This operation is not offered")
-        }
+        guard let asked else { throw AWSFault.unknownOperation }
         return AWSAnswer.success(try await operations.iot(asked))
     }
 

@@ -64,6 +64,10 @@ struct ProblemMiddleware: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch {
+            // An SDK of AWS reads nothing but AWS's form, also where it asks for what is not offered.
+            if let error = error as? HTTPError, error.status == .notFound, AWSAccess.isSigned(request) {
+                return AWSFault.unknownOperation.response
+            }
             let refusal = Refusal.of(error)
             if refusal.kind == .storage {
                 context.logger.error(

@@ -71,6 +71,15 @@ def test_wrong_keys_are_refused(strict, key, thing):
         data.publish(topic="a", payload=b"x")
 
 
+def test_what_is_not_offered_is_said_in_awss_words(client):
+    for call in (lambda: client("iot").create_thing_type(thingTypeName="x"), lambda: client("iot").list_policies(),
+                 lambda: client("iot").list_tags_for_resource(resourceArn="x")):
+        with pytest.raises(ClientError) as unknown:
+            call()
+        assert unknown.value.response["Error"]["Code"] == "UnknownOperationException"
+        assert unknown.value.response["Error"]["Message"]
+
+
 def test_a_changed_request_is_refused(strict, key):
     """[AWS-6.1-7]"""
     request = botocore.awsrequest.AWSRequest("POST", strict.url + "/topics/a?qos=1", data=b"one", headers={})
