@@ -25,8 +25,11 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: common)
 }
 
+/// Tests of an optimized module, themselves not optimized: that would take several times as long to compile.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name + "Tests", dependencies: ["ApusTestKit"] + dependencies, swiftSettings: common)
+    .testTarget(
+        name: name + "Tests", dependencies: ["ApusTestKit"] + dependencies,
+        swiftSettings: common + [.unsafeFlags(["-Onone"])])
 }
 
 let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")

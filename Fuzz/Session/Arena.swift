@@ -13,6 +13,8 @@ struct Arena: ~Copyable {
     /// The commit under way.
     private var commit: (ticket: UInt64, changes: [DurableChange])?
     private var mustRestore = false
+    /// Reads of queues that are not answered.
+    private var reads: [QueueRead] = []
     /// Hostile clients.
     private var seats: [Watch?] = Array(repeating: nil, count: 4)
     /// Clients whose credentials are being judged.
@@ -51,7 +53,7 @@ struct Arena: ~Copyable {
             (limits.sessionQueueBytes, limits.queueBytes, limits.sessionShareBytes) = (2000, 5000, 300)
         }
         if choice & 2 != 0 { (limits.retainedBytes, limits.sessions, limits.filterBytesPerClient) = (700, 5, 20) }
-        if choice & 4 != 0 { limits.sendWindow = 3 }
+        if choice & 4 != 0 { (limits.sendWindow, limits.headCount, limits.headBytes) = (3, 2, 500) }
         if choice & 64 != 0 { limits.memoryBytes = 4000 }
         if choice & 128 != 0 { (limits.publishesPerSecond, limits.bytesPerSecond) = (2, 400) }
         return limits
@@ -73,7 +75,8 @@ struct Arena: ~Copyable {
         case 13: raid { arena, _, _ in arena.input.anything() }
         case 14: raid { arena, version, _ in arena.input.disconnect(version) }
         case 15: leave()
-        case 16, 17, 18: finishCommit()
+        case 16, 17: finishCommit()
+        case 18: answerRead()
         case 19: failCommit()
         case 20: restore()
         case 21: crash()
@@ -275,6 +278,7 @@ struct Arena: ~Copyable {
             }
         case .request(_, let answer): requests.append(answer)
         case .lifecycle(let event): core.publish(event, now: now)
+        case .read(let read): reads.append(read)
         case .restore: mustRestore = true
         case .refused(let connection, _):
             if honest[Role.speaker].watch?.connection === connection { honest[Role.speaker].wasRefused = true }
@@ -292,6 +296,13 @@ struct Arena: ~Copyable {
         core.committed(ticket, now: now)
     }
 
+    /// Answers a read, also one that a failed commit has made void.
+    private mutating func answerRead() {
+        guard !reads.isEmpty else { return }
+        let read = reads.removeFirst()
+        core.read(read.number, disk.page(read), now: now)
+    }
+
     private mutating func failCommit() {
         guard let (ticket, _) = commit else { return }
         commit = nil
@@ -303,22 +314,23 @@ struct Arena: ~Copyable {
     private mutating func restore() {
         guard mustRestore else { return }
         mustRestore = false
-        core.restore(disk.state, now: now)
+        core.restore(disk.state(limits), now: now)
     }
 
     private mutating func crash() {
         core.letGo()
         core = BrokerCore(policy: TopicPolicy(), limits: limits)
-        core.restore(disk.state, now: now)
-        (commit, mustRestore, judged, requests) = (nil, false, [], [])
+        core.restore(disk.state(limits), now: now)
+        (commit, mustRestore, judged, requests, reads) = (nil, false, [], [], [])
         for place in seats.indices { seats[place] = nil }
         for role in honest.indices { honest[role].leave() }
     }
 
     private mutating func settle() {
         turn()
-        while commit != nil {
+        while commit != nil || !reads.isEmpty {
             finishCommit()
+            answerRead()
             turn()
         }
     }
@@ -360,6 +372,7 @@ extension Disk {
         switch change {
         case .will(let key, _), .subscribe(let key, _, _, _), .enqueue(let key, _), .receive(let key, _):
             sessions[key] != nil
+        case .bequeath(let key, _, _): sessions[key] != nil
         default: true
         }
     }

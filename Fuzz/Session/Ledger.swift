@@ -40,6 +40,7 @@ extension BrokerCore {
 
     private borrowing func auditMemory() {
         var holders: [ObjectIdentifier: (message: Message, count: Int)] = [:]
+        for message in commits.messages { holders[ObjectIdentifier(message), default: (message, 0)].count += 1 }
         for session in sessions.values {
             for entry in session.inFlight.all + session.waiting.all {
                 holders[ObjectIdentifier(entry.message), default: (entry.message, 0)].count += 1
@@ -63,8 +64,11 @@ extension BrokerCore {
 
     private borrowing func audit(_ session: Session) {
         let (sent, waiting) = (session.inFlight.all, session.waiting.all)
-        let bytes = (sent + waiting).reduce(0) { $0 + $1.message.cost }
+        let bytes = (sent + waiting).reduce(0) { $0 + $1.message.cost } + session.tail.bytes
         require(bytes == session.queuedBytes, "\(session.queuedBytes) bytes booked in a session, \(bytes) are there")
+        let waitingBytes = waiting.reduce(0) { $0 + $1.message.cost }
+        require(waitingBytes == session.waitingBytes, "\(session.waitingBytes) bytes wait, \(waitingBytes) are there")
+        require(session.tail.isEmpty || session.isStored, "a tail of a session that is not on disk")
         require(sent.count == session.inFlight.count, "the queue in flight counts wrongly")
         require(waiting.count == session.waiting.count, "the waiting queue counts wrongly")
         let filters = session.subscriptions.keys.reduce(0) { $0 + $1.count }
@@ -75,14 +79,17 @@ extension BrokerCore {
             require(connection.stage == .connected, "a session with a connection that has ended")
             require(sent.count <= connection.window, "\(sent.count) in flight, \(connection.window) are taken")
         } else {
-            require(session.isPersistent, "a session that outlives its connection")
+            let isOver = session.endsAt.map { $0 <= now } ?? false
+            require(session.isPersistent || isOver, "a session that outlives its connection")
+            require(session.headCount == 0, "a queue in memory for a client that is away")
         }
     }
 
     /// Holds when everything is committed: a restart would begin where memory is now.
     borrowing func compare(_ disk: borrowing Disk) {
         require(commits.bytes == 0, "\(commits.bytes) bytes are booked as not yet on disk")
-        let kept = sessions.values.filter(\.isPersistent)
+        let kept = sessions.values.filter(\.isStored)
+        require(estates.isEmpty, "an estate that nobody shares out")
         require(kept.count == disk.sessions.count, "\(disk.sessions.count) sessions on disk, \(kept.count) in memory")
         for session in kept {
             guard let row = disk.sessions[session.key] else { fatalError("a kept session is not on disk") }
@@ -96,8 +103,14 @@ extension BrokerCore {
             }
             let queue = (session.inFlight.all + session.waiting.all).sorted { $0.sequence < $1.sequence }
             let stored = row.queue.sorted { $0.sequence < $1.sequence }
-            require(queue.map(\.sequence) == stored.map(\.sequence), "another queue on disk")
-            require(queue.map(\.isReleased) == stored.map(\.isReleased), "others are released on disk")
+            let (head, tail) = (stored.prefix(queue.count), stored.dropFirst(queue.count))
+            require(queue.map(\.sequence) == head.map(\.sequence), "another queue on disk")
+            require(queue.map(\.isReleased) == head.map(\.isReleased), "others are released on disk")
+            require(tail.count == session.tail.count, "\(tail.count) more on disk, \(session.tail.count) are booked")
+            let bytes = tail.reduce(0) { $0 + $1.bytes + Message.overhead }
+            require(bytes == session.tail.bytes, "\(bytes) bytes more on disk, \(session.tail.bytes) are booked")
+            let shared = tail.reduce(0) { $0 + ($1.share.isEmpty ? 0 : 1) }
+            require(shared == session.tail.shared, "\(shared) shared on disk, \(session.tail.shared) are booked")
             require(Set(row.received) == session.received, "other identifiers on disk")
             let hasWill = session.will != nil || session.connection?.will != nil
             require((row.will != nil) == hasWill, "the will on disk is \(row.will == nil ? "missing" : "too many")")

@@ -91,6 +91,7 @@ extension BrokerCore {
         if let other = sessions[key]?.connection {
             end(other, reason: .sessionTakenOver, will: .send)
         }
+        if let over = sessions[key], let end = over.endsAt, end <= now { drop(over) }
         let resumed = opening.cleanStart ? nil : sessions[key]
         if resumed == nil, let old = sessions[key] { drop(old) }
         let session = resumed ?? Session(key: key, principal: principal, clientID: opening.clientID, expirySeconds: 0)
@@ -124,7 +125,6 @@ extension BrokerCore {
         guard connection.stage == .connected else { return }
         connection.number = connectionCounts.next(session.key, now: now)
         note(.connected, connection, session)
-        session.rewind()
         feed(session)
     }
 

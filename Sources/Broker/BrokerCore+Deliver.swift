@@ -16,7 +16,7 @@ extension BrokerCore {
         guard qos > .atMostOnce else {
             return deliverOnce(message, to: session, retain: retain, identifiers: grant.identifiers)
         }
-        guard (isPromised && session.isPersistent) || !isFull(session) else {
+        guard (isPromised && session.isStored) || !isFull(session) else {
             counters.dropped += 1
             counters.droppedToSlow += 1
             if let connection = session.connection { condemn(connection, .quotaExceeded) }
@@ -30,16 +30,22 @@ extension BrokerCore {
         _ message: Message, _ qos: QoS, _ grant: Grant, retain: Bool, share: [UInt8] = [], for session: Session
     ) {
         // Were a QoS 2 message sent before it is on disk, a crash would send it again as another one.
-        let mustWait = qos == .exactlyOnce && session.isPersistent
-        let ticket = mustWait ? feedLater(session) : 0
-        let entry = session.enqueue {
+        let ticket = qos == .exactlyOnce && session.isStored ? feedLater(session) : 0
+        let isOnDisk = isHeadFull(session)
+        let entry = session.enqueue(onDiskAfter: isOnDisk ? nextTicket : nil) {
             QueueEntry(
                 sequence: $0, message: message, qos: qos, retain: retain, identifiers: grant.identifiers, share: share,
                 readyAfter: ticket)
         }
         hold(message)
-        watchExpiry(of: message, in: session)
-        if session.isPersistent { record(.enqueue(key: session.key, StoredEntry(entry))) }
+        queuedBytes += message.cost
+        if session.isStored { record(.enqueue(key: session.key, StoredEntry(entry))) }
+        if isOnDisk {
+            commits.hold(message)
+            if let expires = message.expires { arm(.session(session.key), due: expires + 1) }
+        } else {
+            watchExpiry(of: message, in: session)
+        }
     }
 
     mutating func deliverOnce(
@@ -68,6 +74,7 @@ extension BrokerCore {
         let isWaiting = !session.retainedFeed.isEmpty && session.queueCount < connection.window
         connection.hasMore = isWaiting || !hasRoom(connection)
         if connection.hasMore { touch(connection) }
+        refill(session)
     }
 
     private mutating func sendWaiting(_ session: Session, _ connection: Connection) {
@@ -80,7 +87,7 @@ extension BrokerCore {
 
     /// Whether one more entry may be sent: after a crash the first `sendWindow` on disk count as sent, and no others.
     private func maySend(_ session: Session) -> Bool {
-        !session.isPersistent || session.sentCount(settled: settled) < limits.sendWindow
+        !session.isStored || session.sentCount(settled: settled) < limits.sendWindow
     }
 
     /// The shell has written what there was: goes on with what waits.
@@ -135,7 +142,7 @@ extension BrokerCore {
 
     private mutating func release(_ entry: QueueEntry, of session: Session) {
         var ticket: UInt64 = 0
-        if session.isPersistent, !entry.isReleased {
+        if session.isStored, !entry.isReleased {
             ticket = feedLater(session)
             record(.release(key: session.key, sequence: entry.sequence))
         }
@@ -153,7 +160,8 @@ extension BrokerCore {
     private mutating func finish(_ packetID: UInt16, of session: Session) {
         guard let entry = session.finish(packetID) else { return }
         letGo(entry.message)
-        guard session.isPersistent else { return }
+        queuedBytes -= entry.message.cost
+        guard session.isStored else { return }
         record(.dequeue(key: session.key, sequence: entry.sequence))
         session.depart(with: nextTicket)
         if !maySend(session) { _ = feedLater(session) }

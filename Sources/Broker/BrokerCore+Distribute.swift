@@ -45,7 +45,7 @@ extension BrokerCore {
     private func pick(from group: ShareGroup, for message: Message, isPromised: Bool) -> Subscriber? {
         let fit = group.pick { fitness(of: $0, for: message.qos) }
         guard fit == nil, isPromised else { return fit }
-        return group.members.first { $0.session.isPersistent && $0.options.qos > .atMostOnce }
+        return group.members.first { $0.session.isStored && $0.options.qos > .atMostOnce }
     }
 
     private func isRefused(_ message: Message, by audience: Audience) -> Bool {
@@ -64,7 +64,7 @@ extension BrokerCore {
 
     /// Whether nothing more may wait for a session: a kept one is bounded by bytes, and all of them together.
     func isFull(_ session: Session) -> Bool {
-        guard session.isPersistent else {
+        guard session.isStored else {
             return session.queueCount >= Session.queueLimit || session.queuedBytes >= Session.queueBytes
         }
         let share = queuedBytes < limits.queueBytes ? limits.sessionQueueBytes : limits.sessionShareBytes
@@ -72,15 +72,15 @@ extension BrokerCore {
     }
 
     private func isRefusing(_ session: Session, _ qos: QoS) -> Bool {
-        qos > .atMostOnce && session.isPersistent && isFull(session)
+        qos > .atMostOnce && session.isStored && isFull(session)
     }
 
     /// How well a member of a group can take a message of `qos`.
-    private func fitness(of member: Subscriber, for qos: QoS) -> ShareGroup.Fitness {
+    func fitness(of member: Subscriber, for qos: QoS) -> ShareGroup.Fitness {
         let session = member.session
         let isPromise = min(qos, member.options.qos) > .atMostOnce
         guard let connection = session.connection, connection.isOpen else {
-            return isPromise && session.isPersistent && !isFull(session) ? .away : .unable
+            return isPromise && session.isStored && !isFull(session) ? .away : .unable
         }
         guard !isPromise || !isFull(session) else { return .unable }
         let hasRoom = connection.output.count < dropAbove
@@ -118,34 +118,6 @@ extension BrokerCore {
             found.append(contentsOf: place.subscribers.filter { $0.session === session })
         }
         return Recipient.gather(found).first?.grant(from: nil)
-    }
-
-    /// Gives what an ended session was to get for its groups to other members.
-    ///
-    /// A QoS 2 message that was sent to the client must not go to anybody else [MQTT-4.8.2-5].
-    mutating func handOn(_ session: Session) {
-        let sent = session.inFlight.all.filter { $0.qos == .atLeastOnce }
-        let waiting = session.waiting.all.filter { !($0.wasSent && $0.qos == .exactlyOnce) }
-        for entry in sent + waiting where !entry.share.isEmpty {
-            guard let group = group(entry.share) else { continue }
-            // They were promised to the publisher: rather beyond a limit than lost.
-            let member =
-                group.pick { fitness(of: $0, for: entry.message.qos) }
-                ?? group.members.first { $0.options.qos > .atMostOnce }
-            guard let member else { continue }
-            let qos = min(entry.message.qos, member.options.qos)
-            guard qos > .atMostOnce else {
-                deliver(entry.message, to: member.session, member.grant, share: group.filter)
-                continue
-            }
-            enqueue(entry.message, qos, member.grant, retain: entry.retain, share: group.filter, for: member.session)
-            feed(member.session)
-        }
-    }
-
-    private func group(_ filter: [UInt8]) -> ShareGroup? {
-        let path = Subscription(filter: filter, options: SubscriptionOptions(qos: .atMostOnce)).topicFilter
-        return subscribers.value(at: path.span)?.group(filter)
     }
 
     private func canRetain(_ message: Message) -> Bool {

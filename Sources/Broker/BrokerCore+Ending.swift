@@ -99,6 +99,7 @@ extension BrokerCore {
         if session.isPersistent {
             session.endedAt = now
             recordSession(session)
+            putAway(session)
             if let will { leave(will, of: session, fate) }
             arm(session)
         } else {
@@ -155,20 +156,22 @@ extension BrokerCore {
             uproot(subscription, of: session)
         }
         remove(session)
-        for entry in session.inFlight.all + session.waiting.all { letGo(entry.message) }
-        if session.isStored { record(.dropSession(key: session.key)) }
-        session.isStored = false
-        handOn(session)
+        if session.isStored {
+            putAway(session)
+            bequeath(session)
+            record(.dropSession(key: session.key))
+            session.isStored = false
+        } else {
+            let (sent, waiting) = (session.inFlight.all, session.waiting.all)
+            for entry in sent + waiting { letGo(entry.message) }
+            handOn(sent.filter { $0.qos == .atLeastOnce } + waiting)
+        }
+        queuedBytes -= session.queuedBytes
         publishWill(of: session)
     }
 
     mutating func recordSession(_ session: Session) {
-        guard session.isPersistent else {
-            // A kept session that is now to end with its connection need not come back after a crash.
-            if session.isStored { record(.dropSession(key: session.key)) }
-            session.isStored = false
-            return
-        }
+        guard session.isPersistent || session.isStored else { return }
         session.isStored = true
         record(
             .session(
@@ -199,7 +202,9 @@ extension BrokerCore {
             }
         }
         for session in sessions.values {
-            if let first = session.firstExpiry { fresh.add(.session(session.key), due: first + 1) }
+            for first in [session.firstExpiry, session.tail.firstExpiry].compactMap(\.self) {
+                fresh.add(.session(session.key), due: first + 1)
+            }
         }
         retained.forEach { message in
             if let expires = message.expires { fresh.add(.retained(message.topic), due: expires + 1) }
@@ -218,12 +223,17 @@ extension BrokerCore {
 
     /// Forgets what has expired in a queue, in memory and on disk; at most once a second, since it looks at all of it.
     private mutating func dropExpired(of session: Session) {
-        guard let first = session.firstExpiry, first < now else { return }
-        for entry in session.removeExpired(now: now) {
-            letGo(entry.message)
-            if session.isPersistent { record(.dequeue(key: session.key, sequence: entry.sequence)) }
+        sweep(session)
+        if let first = session.firstExpiry, first < now {
+            for entry in session.removeExpired(now: now) {
+                letGo(entry.message)
+                queuedBytes -= entry.message.cost
+                if session.isStored { record(.dequeue(key: session.key, sequence: entry.sequence)) }
+            }
         }
-        if let next = session.firstExpiry { arm(.session(session.key), due: max(next + 1, now + 1000)) }
+        for next in [session.firstExpiry, session.tail.firstExpiry].compactMap(\.self) {
+            arm(.session(session.key), due: max(next + 1, now + 1000))
+        }
     }
 
     /// Does what is due: ends sessions, publishes wills, forgets retained messages.

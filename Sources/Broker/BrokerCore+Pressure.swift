@@ -3,9 +3,8 @@ import MQTTWire
 
 //  When memory runs short and when clients send too fast: what publishers send is left in their sockets for a while.
 //
-//  What is unwritten to connections, what waits in sessions and what is not on disk yet is counted together (`memoryBytes`),
-//  a message that waits for several sessions once. From the limit until it
-//  has fallen below 7/8 of it, each publisher is held back after every PUBLISH, QoS 0 to slow subscribers is dropped sooner,
+//  What is unwritten to connections, what waits in memory for sessions and what is not on disk yet is counted together
+//  (`memoryBytes`), a message that waits for several sessions once. From the limit until it has fallen below 7/8 of it, each publisher is held back after every PUBLISH, QoS 0 to slow subscribers is dropped sooner,
 //  and queues move on in smaller pieces. A publisher that is held back may send one packet a second all the same: an
 //  acknowledgement that would make room could stand behind it. An eighth above the limit nothing is taken that would have
 //  to wait: QoS 0 is dropped, and the publishers of other messages are refused.
@@ -25,17 +24,15 @@ extension BrokerCore {
         return connection.isOpen && connection.output.count < most
     }
 
-    /// Counts a message that waits in one more queue.
+    /// Counts a message that waits in memory in one more place.
     mutating func hold(_ message: Message) {
-        queuedBytes += message.cost
         heldBytes += message.holders == 0 ? message.cost : QueueEntry.cost
         message.holders += 1
     }
 
-    /// Counts a message that has left a queue.
+    /// Counts a message that has left a place in memory.
     mutating func letGo(_ message: Message) {
         message.holders -= 1
-        queuedBytes -= message.cost
         heldBytes -= message.holders == 0 ? message.cost : QueueEntry.cost
     }
 

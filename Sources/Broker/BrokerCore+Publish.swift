@@ -103,7 +103,7 @@ extension BrokerCore {
     /// Remembers that the QoS 2 message with this identifier was taken.
     mutating func note(received packetID: UInt16, from session: Session) {
         session.received.insert(packetID)
-        if session.isPersistent { record(.receive(key: session.key, packetID: packetID)) }
+        if session.isStored { record(.receive(key: session.key, packetID: packetID)) }
     }
 
     /// The same message again: it is acknowledged and nothing else [MQTT-4.3.3-10].
@@ -123,7 +123,7 @@ extension BrokerCore {
         let mark = changeMark
         let wasKnown = session.received.remove(ack.packetID) != nil
         // Also where it is not known: the commit that was to forget it may not be done yet.
-        if session.isPersistent { record(.forgetReceived(key: session.key, packetID: ack.packetID)) }
+        if session.isStored { record(.forgetReceived(key: session.key, packetID: ack.packetID)) }
         let bytes = Reply.pubcomp(ack.packetID, wasKnown ? .success : .packetIdentifierNotFound, connection.version)
         answer(Answer(bytes: bytes, endsPublish: true), to: connection, changedSince: mark)
     }

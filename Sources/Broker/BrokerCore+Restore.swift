@@ -12,13 +12,12 @@ extension BrokerCore {
                 expires: stored.expires)
             place(message)
         }
-        var common = CommonMessages()
         for stored in state.sessions {
-            restore(stored, &common)
+            if stored.principal == Estate.principal { inherit(stored.key) } else { restore(stored) }
         }
     }
 
-    private mutating func restore(_ stored: RestoredState.StoredSession, _ common: inout CommonMessages) {
+    private mutating func restore(_ stored: RestoredState.StoredSession) {
         guard let principal = Principal(text: stored.principal),
             let clientID = Session.clientID(of: stored.key, principal)
         else { return }
@@ -38,42 +37,9 @@ extension BrokerCore {
         }
         arm(session)
         session.received = Set(stored.received)
-        for (position, entry) in stored.queue.enumerated() {
-            guard let qos = QoS(rawValue: entry.qos) else { continue }
-            let message = common.message(of: entry, qos)
-            hold(message)
-            watchExpiry(of: message, in: session)
-            // Which of them the earlier run had sent is not stored: at most one window of them (`maySend`).
-            session.restore(
-                QueueEntry(
-                    sequence: entry.sequence, message: message, qos: qos, retain: entry.retain,
-                    identifiers: entry.identifiers, share: entry.share, wasSent: position < limits.sendWindow,
-                    isReleased: entry.isReleased))
-        }
-    }
-}
-
-/// Finds messages again that wait for several sessions, so that their bytes are in memory once.
-private struct CommonMessages {
-    private struct Key: Hashable {
-        let topic: [UInt8]
-        let payload: [UInt8]
-        let properties: [UInt8]
-        let qos: UInt8
-        let expires: Int64?
-    }
-
-    private var known: [Key: Message] = [:]
-
-    mutating func message(of entry: StoredEntry, _ qos: QoS) -> Message {
-        let key = Key(
-            topic: entry.topic, payload: entry.payload, properties: entry.properties, qos: entry.qos,
-            expires: entry.expires)
-        if let message = known[key] { return message }
-        let message = Message(
-            topic: entry.topic, payload: entry.payload, qos: qos, properties: entry.properties, expires: entry.expires)
-        known[key] = message
-        return message
+        session.restore(stored.queue)
+        queuedBytes += session.queuedBytes
+        if let first = session.tail.firstExpiry { arm(.session(session.key), due: first + 1) }
     }
 }
 

@@ -57,7 +57,7 @@ extension BrokerCore {
     private mutating func add(_ subscription: Subscription, to session: Session) -> Bool {
         let replaced = session.subscribe(subscription)
         plant(subscription, of: session)
-        if session.isPersistent, replaced != subscription {
+        if session.isStored, replaced != subscription {
             record(
                 .subscribe(
                     key: session.key, filter: subscription.filter, options: subscription.options.encoded(for: .v5),
@@ -101,7 +101,7 @@ extension BrokerCore {
             }
             uproot(subscription, of: session)
             session.retainedFeed.remove(filter)
-            if session.isPersistent { record(.unsubscribe(key: session.key, filter: filter)) }
+            if session.isStored { record(.unsubscribe(key: session.key, filter: filter)) }
             codes.append(.success)
             ended.append(filter)
         }

@@ -42,10 +42,15 @@ package struct BrokerCore: ~Copyable {
     var connectionCounts = ConnectionCounts()
     /// Connections that end at the end of this turn.
     var condemned: [(Connection, ReasonCode)] = []
-    /// Memory of all messages that wait in sessions, those in several counted as often.
+    /// Bytes of all messages that wait for sessions, in memory or not, those for several counted as often.
     var queuedBytes = 0
-    /// The same, those in several counted once.
+    /// Those that wait in memory, those in several places counted once.
     var heldBytes = 0
+    /// What ended sessions were to get for their groups, by key.
+    var estates: [[UInt8]: Estate] = [:]
+    /// Reads of queues that are under way.
+    private var reads: [UInt64: Reader] = [:]
+    private var nextRead: UInt64 = 1
     /// Unwritten bytes to all connections, as far as they are booked.
     var outputBytes = 0
     /// Whether memory is short, and who waits for that.
@@ -57,7 +62,7 @@ package struct BrokerCore: ~Copyable {
     private var nextToken: UInt64 = 1
     private var dirty: [Connection] = []
     private var steps: [BrokerStep] = []
-    private(set) var commits = Commits()
+    var commits = Commits()
     /// Whether a commit failed: nobody is let in until what is on disk is taken up again.
     private(set) var isForgetful = false
     /// The newest ticket whose commit is done.
@@ -199,7 +204,9 @@ package struct BrokerCore: ~Copyable {
         self.now = now
         guard let owed = commits.finish(ticket) else { return }
         for answer in owed.answers { release(answer) }
+        for message in owed.messages { letGo(message) }
         for session in owed.sessions { feed(session) }
+        if !estates.isEmpty { readEstates() }
     }
 
     /// The changes of `ticket` could not be stored: the broker goes back to what is on disk, as after a crash.
@@ -225,6 +232,7 @@ package struct BrokerCore: ~Copyable {
         (sessions, deviceSessions, audiences) = ([:], [:], [:])
         (subscribers, retained) = (TopicTree(), TopicTree())
         (queuedBytes, heldBytes, retainedBytes) = (0, 0, 0)
+        (estates, reads) = ([:], [:])
         deadlines.removeAll()
         condemned.removeAll()
         commits.forget()
@@ -300,6 +308,21 @@ package struct BrokerCore: ~Copyable {
     }
 
     var changeMark: Int { commits.mark }
+
+    /// Has the shell read from a queue on disk.
+    ///
+    /// - Returns: the number of the read.
+    mutating func startRead(_ kind: QueueRead.Kind, key: [UInt8], after sequence: Int64, for reader: Reader) -> UInt64 {
+        defer { nextRead += 1 }
+        reads[nextRead] = reader
+        step(.read(QueueRead(number: nextRead, key: key, after: sequence, kind: kind)))
+        return nextRead
+    }
+
+    /// A read is done; nil where it belongs to what was before a failed commit.
+    mutating func finishRead(_ number: UInt64) -> Reader? {
+        reads.removeValue(forKey: number)
+    }
 
     /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].
     mutating func send(_ bytes: [UInt8], to connection: Connection) {

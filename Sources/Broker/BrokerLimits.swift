@@ -20,10 +20,15 @@ package struct BrokerLimits: Sendable {
     /// Messages of QoS 1 and 2 that may be open towards a client that takes as many.
     package var sendWindow = 1000
 
-    /// Bytes that may wait for one kept session; then publishers to it are refused.
+    /// Entries of a kept session's queue that wait in memory while its client is there, and their bytes (one entry may be
+    /// larger than all of these); the others are on disk alone.
+    package var headCount = 256
+    package var headBytes = 256 << 10
+
+    /// Bytes that may wait on disk for one kept session; then publishers to it are refused.
     package var sessionQueueBytes = 256 << 20
-    /// Bytes that may wait for all sessions together; so much less than `memoryBytes` that it alone holds nobody back.
-    package var queueBytes = 3 << 28
+    /// Bytes that may wait on disk for all kept sessions together.
+    package var queueBytes = 8 << 30
     /// Bytes that may wait for a kept session even where all together have reached their bound: others cannot take its place.
     package var sessionShareBytes = 1 << 20
     /// Bytes that may wait in memory, for sessions and unwritten to connections; above it, publishers are held back.
@@ -57,15 +62,17 @@ package struct BrokerLimits: Sendable {
         return limits
     }
 
-    /// Holds all that waits to a quarter of a machine's memory, where that is less.
+    /// Holds what waits to a part of what there is: in memory to a quarter, on disk to a half.
     ///
-    /// - Parameter memory: bytes that the machine has.
-    package mutating func fit(memory: UInt64) {
+    /// - Parameters:
+    ///   - memory: bytes of memory that the server may use.
+    ///   - disk: bytes that are free on the disk, or taken by queues already.
+    package mutating func fit(memory: UInt64, disk: UInt64) {
         memoryBytes = min(memoryBytes, Int(clamping: memory / 4))
-        queueBytes = min(queueBytes, memoryBytes / 4 * 3)
-        sessionQueueBytes = min(sessionQueueBytes, memoryBytes / 4)
-        sessionShareBytes = min(sessionShareBytes, memoryBytes / 1024)
         retainedBytes = min(retainedBytes, memoryBytes / 4)
+        queueBytes = min(queueBytes, Int(clamping: disk / 2))
+        sessionQueueBytes = min(sessionQueueBytes, queueBytes / 2)
+        sessionShareBytes = min(sessionShareBytes, queueBytes / 1024)
     }
 
     /// Whether a topic or filter is as flat as it has to be.

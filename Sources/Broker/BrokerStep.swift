@@ -10,6 +10,8 @@ package enum BrokerStep {
     case lifecycle(LifecycleEvent)
     /// A client was refused: to be logged with what to do about it.
     case refused(Connection, reason: String)
+    /// Read from the queues on disk and hand the page to `read`.
+    case read(QueueRead)
     /// A commit failed: read what is on disk and hand it to `restore`, again and again until that can be read.
     case restore
 }
@@ -72,6 +74,9 @@ package enum DurableChange: Sendable {
     /// The client has got the QoS 2 message: from now on PUBREL stands for it.
     case release(key: [UInt8], sequence: Int64)
     case dequeue(key: [UInt8], sequence: Int64)
+    /// The entries that came by shared subscriptions go to a session of their own, `estate`, that is made for them; without
+    /// those of QoS 2 up to the sequence `sentUpTo`.
+    case bequeath(key: [UInt8], estate: [UInt8], sentUpTo: Int64)
     /// A QoS 2 message with this identifier was taken from the client; the same identifier again is the same message.
     case receive(key: [UInt8], packetID: UInt16)
     /// The client has released the identifier.
@@ -111,6 +116,75 @@ package struct StoredEntry: Sendable {
     }
 }
 
+extension StoredEntry {
+    /// Bytes of topic, payload and properties.
+    package var bytes: Int { topic.count + payload.count + properties.count }
+}
+
+/// A question to the queues on disk.
+package struct QueueRead: Sendable {
+    package enum Kind: Sendable {
+        /// The entries that follow, oldest first: at most `count`, and none behind the one with which their bytes reach
+        /// `bytes`.
+        case next(count: Int, bytes: Int)
+        /// Those of the entries that follow which have expired before a time, milliseconds since 1970; at most
+        /// `expiredLimit`.
+        case expired(before: Int64)
+    }
+
+    /// Expired entries that are found at once.
+    package static let expiredLimit = 4096
+
+    /// Names the answer.
+    package let number: UInt64
+    /// Whose queue.
+    package let key: [UInt8]
+    /// Behind which sequence.
+    package let after: Int64
+    package let kind: Kind
+}
+
+/// The answer to a `QueueRead`.
+package enum QueuePage: Sendable {
+    /// `isEnd`: there are no more behind these.
+    case next([StoredEntry], isEnd: Bool)
+    /// `next`: when the first of the other entries expires; nil where none does.
+    case expired([Expired], next: Int64?)
+
+    /// An entry that has expired.
+    package struct Expired: Sendable {
+        package let sequence: Int64
+        /// Of topic, payload and properties.
+        package let bytes: Int
+        /// Whether it came by a shared subscription.
+        package let isShared: Bool
+
+        package init(sequence: Int64, bytes: Int, isShared: Bool) {
+            self.sequence = sequence
+            self.bytes = bytes
+            self.isShared = isShared
+        }
+    }
+}
+
+/// What a kept session's queue on disk amounts to.
+package struct StoredQueue: Sendable, Equatable {
+    /// Entries, and the bytes of their topics, payloads and properties.
+    package var count = 0
+    package var bytes = 0
+    /// Those of them that came by shared subscriptions.
+    package var shared = 0
+    /// Sequence of the oldest and the newest entry.
+    package var first: Int64 = 0
+    package var last: Int64 = 0
+    /// Sequence of the newest entry that an earlier run may have sent: as many as `BrokerLimits.sendWindow` from the first.
+    package var sentUpTo: Int64 = 0
+    /// When the first of them expires, milliseconds since 1970.
+    package var firstExpiry: Int64?
+
+    package init() {}
+}
+
 /// A will as it is stored.
 package struct StoredWill: Sendable {
     package var topic: [UInt8]
@@ -148,7 +222,7 @@ package struct RestoredState: Sendable {
         package var expirySeconds: UInt32
         package var endedAt: Int64?
         package var subscriptions: [(filter: [UInt8], options: UInt8, identifier: UInt32)] = []
-        package var queue: [StoredEntry] = []
+        package var queue = StoredQueue()
         /// Identifiers of QoS 2 messages that the client has not released.
         package var received: [UInt16] = []
         package var will: StoredWill?
@@ -180,6 +254,8 @@ package struct RestoredState: Sendable {
 
     package var sessions: [StoredSession] = []
     package var retained: [StoredRetained] = []
+    /// Bytes of all that is queued.
+    package var queueBytes: UInt64 { sessions.reduce(0) { $0 + UInt64(clamping: $1.queue.bytes) } }
 
     package init() {}
 }

@@ -17,6 +17,8 @@ struct Commits {
     struct Owed {
         var answers: [AnswerTicket] = []
         var sessions: [Session] = []
+        /// Messages that only their way to the disk keeps in memory.
+        var messages: [Message] = []
     }
 
     /// Grows with every change; where it grew while a packet was worked off, that packet waits for the commit.
@@ -42,6 +44,22 @@ struct Commits {
         if owed.sessions.last !== session { owed.sessions.append(session) }
         return nextTicket
     }
+
+    /// Has the session fed once the newest commit is done that is gathered for or under way.
+    mutating func holdLatest(_ session: Session) {
+        if changes.isEmpty { underWay?.owed.sessions.append(session) } else { _ = hold(session) }
+    }
+
+    /// The ticket after whose commit all changes so far are on disk.
+    var latest: UInt64 { changes.isEmpty ? underWay?.ticket ?? settled : nextTicket }
+
+    /// The message is in memory until all changes so far are on disk.
+    mutating func hold(_ message: Message) {
+        owed.messages.append(message)
+    }
+
+    /// The messages that changes hold which are not on disk yet.
+    var messages: [Message] { owed.messages + (underWay?.owed.messages ?? []) }
 
     /// The next changes to be committed together; nil where there are none or others are under way.
     mutating func take() -> (ticket: UInt64, changes: [DurableChange])? {

@@ -21,13 +21,6 @@ struct EntryQueue {
         return remove(at: head)
     }
 
-    /// Puts older entries in front of all.
-    mutating func prepend(_ older: [QueueEntry]) {
-        places.replaceSubrange(0..<head, with: older.map(Optional.some))
-        head = 0
-        count += older.count
-    }
-
     mutating func removeAll() {
         self = EntryQueue()
     }

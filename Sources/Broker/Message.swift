@@ -34,8 +34,19 @@ package final class Message {
         kind = TopicClass.of(topic.span)
     }
 
-    /// Memory that the message holds, with one place in a queue, in bytes.
-    var cost: Int { topic.count + payload.count + properties.count + 100 + QueueEntry.cost }
+    /// A message that waited on disk, with the QoS that its subscriber gets.
+    convenience init?(_ stored: StoredEntry) {
+        guard let qos = QoS(rawValue: stored.qos) else { return nil }
+        self.init(
+            topic: stored.topic, payload: stored.payload, qos: qos, properties: stored.properties,
+            expires: stored.expires)
+    }
+
+    /// What a message and one place in a queue hold beside the message's own bytes.
+    static let overhead = 100 + QueueEntry.cost
+
+    /// What the message holds with one place in a queue, in bytes.
+    var cost: Int { topic.count + payload.count + properties.count + Self.overhead }
 
     func isExpired(now: Int64) -> Bool {
         expires.map { $0 < now } ?? false

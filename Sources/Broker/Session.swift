@@ -30,14 +30,20 @@ package final class Session {
     var endedAt: Int64?
     /// A will that waits for its time, milliseconds since 1970.
     var will: (will: LastWill, due: Int64)?
-    /// Whether a row of it is on disk or on its way there.
+    /// Whether it is on disk or on its way there, with all that is queued: from the first connection that asked for it to
+    /// the end, also where a later one asks for an end with the connection.
     var isStored = false
-    /// When a message that waits expires first, as far as is known, milliseconds since 1970.
+    /// What of the queue is on disk alone.
+    var tail = QueueTail()
+    /// When a message that waits in memory expires first, as far as is known, milliseconds since 1970.
     var firstExpiry: Int64?
     private var lastSequence: Int64 = 0
     /// Entries that the client is done with: how many, and the ticket of the commit that takes them off the disk.
     private var departed: [(ticket: UInt64, count: Int)] = []
+    /// Bytes of all that is queued, in memory or not.
     private(set) var queuedBytes = 0
+    /// Bytes of what waits in memory.
+    private(set) var waitingBytes = 0
 
     init(key: [UInt8], principal: Principal, clientID: [UInt8], expirySeconds: UInt32) {
         self.key = key
@@ -46,7 +52,7 @@ package final class Session {
         self.expirySeconds = expirySeconds
     }
 
-    /// Whether it is kept on disk.
+    /// Whether it outlives its connection.
     var isPersistent: Bool { expirySeconds > 0 }
     /// When it ends if the client stays away; nil while it is there, and where it never ends.
     var endsAt: Int64? {
@@ -56,7 +62,9 @@ package final class Session {
     func due(of will: LastWill, from start: Int64) -> Int64 {
         start + Int64(min(will.delaySeconds, expirySeconds)) * 1000
     }
-    var queueCount: Int { inFlight.count + waiting.count }
+    var queueCount: Int { headCount + tail.count }
+    /// Entries of the queue that are in memory.
+    var headCount: Int { inFlight.count + waiting.count }
 
     /// Puts a subscription in place; answers the one with the same filter that it replaces.
     func subscribe(_ subscription: Subscription) -> Subscription? {
@@ -73,17 +81,78 @@ package final class Session {
     }
 
     /// Puts a message at the end of the queue.
-    func enqueue(_ make: (_ sequence: Int64) -> QueueEntry) -> QueueEntry {
+    ///
+    /// - Parameter ticket: names the commit after which it is on disk alone; nil = it waits in memory.
+    func enqueue(onDiskAfter ticket: UInt64?, _ make: (_ sequence: Int64) -> QueueEntry) -> QueueEntry {
         let entry = make(lastSequence + 1)
-        restore(entry)
+        queuedBytes += entry.message.cost
+        if let ticket {
+            tail.append(entry.message, isShared: !entry.share.isEmpty, from: lastSequence, ticket: ticket)
+        } else {
+            append(entry)
+        }
+        lastSequence = entry.sequence
         return entry
     }
 
-    /// Puts an entry at the end of the queue that has its number already.
-    func restore(_ entry: QueueEntry) {
-        lastSequence = max(lastSequence, entry.sequence)
-        queuedBytes += entry.message.cost
+    private func append(_ entry: QueueEntry) {
         waiting.append(entry)
+        waitingBytes += entry.message.cost
+    }
+
+    /// What an earlier run left of the queue.
+    func restore(_ stored: StoredQueue) {
+        guard stored.count > 0 else { return }
+        lastSequence = stored.last
+        tail.restore(stored)
+        queuedBytes = tail.bytes
+    }
+
+    /// Takes an entry of the tail into memory.
+    ///
+    /// - Returns: its message, nil where the entry is not one of those that are awaited.
+    func take(_ stored: StoredEntry) -> Message? {
+        guard let message = Message(stored), stored.sequence > tail.start, !tail.isEmpty else { return nil }
+        tail.remove(stored)
+        let isBegun = stored.sequence <= tail.sentUpTo
+        append(
+            QueueEntry(
+                sequence: stored.sequence, message: message, qos: message.qos, retain: stored.retain,
+                identifiers: stored.identifiers, share: stored.share,
+                wasSent: isBegun || stored.sequence <= tail.maybeSentUpTo, isBegun: isBegun,
+                isReleased: stored.isReleased))
+        return message
+    }
+
+    /// Empties the memory of the queue, all of which is on disk once the commit of ticket `readyAfter` is done.
+    ///
+    /// - Returns: the entries that were in memory.
+    func putAway(readyAfter: UInt64) -> [QueueEntry] {
+        let entries = inFlight.all + waiting.all
+        tail.prepend(entries, sent: inFlight.count, readyAfter: readyAfter)
+        tail.cancelRead()
+        inFlight.removeAll()
+        waiting.removeAll()
+        releases.removeAll()
+        (waitingBytes, firstExpiry) = (0, nil)
+        return entries
+    }
+
+    /// Forgets an entry of the tail that has expired; answers its bytes.
+    func remove(_ expired: QueuePage.Expired) -> Int {
+        guard !tail.isEmpty else { return 0 }
+        let before = tail.bytes
+        tail.remove(expired)
+        queuedBytes -= before - tail.bytes
+        return before - tail.bytes
+    }
+
+    /// Forgets a tail that is not on disk; answers its bytes.
+    func loseTail() -> Int {
+        let bytes = tail.bytes
+        tail.removeAll()
+        queuedBytes -= bytes
+        return bytes
     }
 
     /// The oldest entry not sent yet, now in flight; nil where there is none or it waits for a commit.
@@ -94,6 +163,7 @@ package final class Session {
         // One that is never acknowledged must not share its identifier with a later one [MQTT-2.2.1-4].
         if let oldest = inFlight.first, entry.sequence - oldest.sequence >= QueueEntry.identifiers { return nil }
         _ = waiting.removeFirst()
+        waitingBytes -= entry.message.cost
         inFlight.append(entry)
         return entry
     }
@@ -104,7 +174,9 @@ package final class Session {
         let gone = all.filter { !$0.wasSent && $0.message.isExpired(now: now) }
         waiting.removeAll()
         for entry in all where entry.wasSent || !entry.message.isExpired(now: now) { waiting.append(entry) }
-        queuedBytes -= gone.reduce(0) { $0 + $1.message.cost }
+        let bytes = gone.reduce(0) { $0 + $1.message.cost }
+        queuedBytes -= bytes
+        waitingBytes -= bytes
         firstExpiry = waiting.all.lazy.filter { !$0.wasSent }.compactMap(\.message.expires).min()
         return gone
     }
@@ -144,19 +216,6 @@ package final class Session {
         guard (inFlight[packetID]?.readyAfter ?? 0) <= settled else { return nil }
         releases.removeFirst()
         return packetID
-    }
-
-    /// Makes what was in flight wait again, first and in the same order [MQTT-4.4.0-1, MQTT-4.6.0-1].
-    func rewind() {
-        releases.removeAll()
-        waiting.prepend(
-            inFlight.all.map { entry in
-                var again = entry
-                again.wasSent = true
-                again.isBegun = true
-                return again
-            })
-        inFlight.removeAll()
     }
 }
 

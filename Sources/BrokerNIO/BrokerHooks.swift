@@ -41,6 +41,8 @@ package struct BrokerHooks: Sendable {
         @Sendable (_ thing: [UInt8], _ isConnected: Bool, _ address: String, _ reason: String?) -> Void
     /// Stores changes of sessions, queues and retained messages.
     package var commit: @Sendable ([DurableChange], _ answer: @escaping @Sendable (Completion) -> Void) -> Void
+    /// Reads a page of a queue that is stored; nil where it cannot be read.
+    package var read: @Sendable (QueueRead, _ answer: @escaping @Sendable (QueuePage?) -> Void) -> Void
     /// Reads what is stored, after a commit failed; nil where it cannot be read.
     package var restore: @Sendable (_ answer: @escaping @Sendable (RestoredState?) -> Void) -> Void
 
@@ -50,6 +52,7 @@ package struct BrokerHooks: Sendable {
         deviceLog: @escaping @Sendable ([UInt8], [UInt8]) -> Void,
         presence: @escaping @Sendable ([UInt8], Bool, String, String?) -> Void,
         commit: @escaping @Sendable ([DurableChange], @escaping @Sendable (Completion) -> Void) -> Void,
+        read: @escaping @Sendable (QueueRead, @escaping @Sendable (QueuePage?) -> Void) -> Void,
         restore: @escaping @Sendable (@escaping @Sendable (RestoredState?) -> Void) -> Void
     ) {
         self.authenticate = authenticate
@@ -57,6 +60,7 @@ package struct BrokerHooks: Sendable {
         self.deviceLog = deviceLog
         self.presence = presence
         self.commit = commit
+        self.read = read
         self.restore = restore
     }
 }

@@ -35,6 +35,7 @@ final class BrokerLoop: @unchecked Sendable {
         case answered(UInt64, RequestOutcome)
         case committed(UInt64, Completion)
         case disconnect(thing: [UInt8])
+        case read(QueueRead, QueuePage?)
         case restored(RestoredState?)
     }
 
@@ -96,6 +97,9 @@ final class BrokerLoop: @unchecked Sendable {
             tell(ticket, completion)
         case .disconnect(let thing):
             core.disconnect(thing: thing, now: now)
+        case .read(let read, let page):
+            guard let page else { return readLater(read) }
+            core.read(read.number, page, now: now)
         case .restored(let state):
             guard let state else { return restore() }
             core.restore(state, now: now)
@@ -186,11 +190,23 @@ final class BrokerLoop: @unchecked Sendable {
             note(event)
         case .refused(let connection, let reason):
             refusals.note(reason, from: connection.address, now: Self.now, in: logger)
+        case .read(let read):
+            self.read(read)
         case .restore:
             isServing.withLock { $0 = false }
             logger.error("a commit of the MQTT broker failed: clients are let in again when its state is read")
             restore()
         }
+    }
+
+    private func read(_ read: QueueRead) {
+        hooks.read(read) { self.post(CollectionOfOne(.read(read, $0))) }
+    }
+
+    /// A queue that cannot be read is tried again: it was promised.
+    private func readLater(_ read: QueueRead) {
+        logger.error("a queue of the MQTT broker could not be read; it is tried again in two seconds")
+        loop.scheduleTask(in: .seconds(2)) { self.read(read) }
     }
 
     /// Reads what is stored; with some rest for a disk that is full or sick.

@@ -3,7 +3,7 @@ import Foundation
 import GRDB
 import Store
 
-//  What the broker keeps on disk: sessions, subscriptions, queues, retained messages.
+//  What the broker keeps on disk: sessions, subscriptions, retained messages; queues are in `QueueRows.swift`.
 
 extension Operations {
     /// Stores changes of the broker, in order; `completion` hears after the commit.
@@ -22,7 +22,7 @@ extension Operations {
     private static func apply(_ change: DurableChange, _ db: Database) throws {
         switch change {
         case .retain, .forgetRetained: try applyRetained(change, db)
-        case .enqueue, .release, .dequeue, .receive, .forgetReceived: try applyQueue(change, db)
+        case .enqueue, .release, .dequeue, .bequeath, .receive, .forgetReceived: try applyQueue(change, db)
         case .session, .dropSession, .will, .forgetWill, .subscribe, .unsubscribe: try applySession(change, db)
         }
     }
@@ -79,38 +79,6 @@ extension Operations {
         }
     }
 
-    private static func applyQueue(_ change: DurableChange, _ db: Database) throws {
-        switch change {
-        case .enqueue(let key, let entry):
-            try db.cachedStatement(
-                sql: """
-                    INSERT OR REPLACE INTO queue
-                    (client, sequence, qos, topic, payload, properties, retain, expires, released, identifiers, share)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(
-                arguments: [
-                    Data(key), entry.sequence, entry.qos, Data(entry.topic), Data(entry.payload),
-                    Data(entry.properties), entry.retain, entry.expires, entry.isReleased,
-                    entry.identifiers.map { "\($0)" }.joined(separator: ","), Data(entry.share),
-                ])
-        case .release(let key, let sequence):
-            try db.cachedStatement(sql: "UPDATE queue SET released = 1 WHERE client = ? AND sequence = ?")
-                .execute(arguments: [Data(key), sequence])
-        case .dequeue(let key, let sequence):
-            try db.cachedStatement(sql: "DELETE FROM queue WHERE client = ? AND sequence = ?")
-                .execute(arguments: [Data(key), sequence])
-        case .receive(let key, let packetID):
-            try db.cachedStatement(sql: "INSERT OR IGNORE INTO received (client, packet) VALUES (?, ?)")
-                .execute(arguments: [Data(key), packetID])
-        case .forgetReceived(let key, let packetID):
-            try db.cachedStatement(sql: "DELETE FROM received WHERE client = ? AND packet = ?")
-                .execute(arguments: [Data(key), packetID])
-        default:
-            break
-        }
-    }
-
     /// Sees that the disk takes a write that needs room.
     package func proveWritable() async throws {
         let bytes = String(repeating: "x", count: 64 << 10)
@@ -121,8 +89,10 @@ extension Operations {
         try await store.perform { try $0.db.execute(sql: "DELETE FROM settings WHERE name = 'probe'") }
     }
 
-    /// What an earlier run of the broker left.
-    package func restoredBrokerState() async throws -> RestoredState {
+    /// What an earlier run of the broker left; of queues no more than what they amount to.
+    ///
+    /// - Parameter sendWindow: entries of a queue that may have been sent (`BrokerLimits.sendWindow`).
+    package func restoredBrokerState(sendWindow: Int) async throws -> RestoredState {
         try await store.perform { transaction in
             let db = transaction.db
             var state = RestoredState()
@@ -144,9 +114,9 @@ extension Operations {
                 state.sessions[position].subscriptions.append(
                     (filter: row.bytes("filter"), options: row["options"], identifier: row["identifier"]))
             }
-            for row in try Row.fetchAll(db, sql: "SELECT * FROM queue ORDER BY client, sequence") {
-                guard let position = positions[row.bytes("client")] else { continue }
-                state.sessions[position].queue.append(StoredEntry(row))
+            for (key, queue) in try Self.queues(db, sendWindow: sendWindow) {
+                guard let position = positions[key] else { continue }
+                state.sessions[position].queue = queue
             }
             for row in try Row.fetchAll(db, sql: "SELECT * FROM received") {
                 guard let position = positions[row.bytes("client")] else { continue }
@@ -161,17 +131,6 @@ extension Operations {
     }
 }
 
-extension StoredEntry {
-    fileprivate init(_ row: Row) {
-        let identifiers: String = row["identifiers"]
-        self.init(
-            sequence: row["sequence"], qos: row["qos"], topic: row.bytes("topic"), payload: row.bytes("payload"),
-            properties: row.bytes("properties"), retain: row["retain"], expires: row["expires"],
-            identifiers: identifiers.split(separator: ",").compactMap { UInt32($0) }, share: row.bytes("share"))
-        isReleased = row["released"]
-    }
-}
-
 extension StoredWill {
     fileprivate init(_ row: Row) {
         self.init(
@@ -182,7 +141,7 @@ extension StoredWill {
 }
 
 extension Row {
-    fileprivate func bytes(_ column: String) -> [UInt8] {
+    func bytes(_ column: String) -> [UInt8] {
         Array(self[column] as Data? ?? Data())
     }
 }

@@ -36,6 +36,10 @@ enum Schema {
                 try db.execute(sql: statement)
             }
         }
+        migrator.registerMigration("7 queues on disk") { db in
+            // What has expired in a queue that nobody reads is found without reading it.
+            try db.execute(sql: "CREATE INDEX queue_by_expiry ON queue(client, expires) WHERE expires IS NOT NULL")
+        }
         return migrator
     }()
 

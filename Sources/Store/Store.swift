@@ -89,6 +89,21 @@ package final class Store: Sendable {
         }
     }
 
+    /// The same for callers that do not wait; `completion` runs on the reader's thread.
+    package func read<T: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> T,
+        completion: @escaping @Sendable (Result<T, any Error>) -> Void
+    ) {
+        reader.asyncRead { db in
+            completion(
+                Result {
+                    let transaction = Transaction(db: try db.get())
+                    defer { transaction.close() }
+                    return try body(transaction)
+                })
+        }
+    }
+
     /// How far a failing job is kept apart from its batch.
     package enum Isolation: Sendable {
         /// The job may write several rows: a savepoint takes them back together.

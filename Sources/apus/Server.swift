@@ -74,14 +74,17 @@ struct Server: Sendable {
         logs = LogCollector(operations)
         try await operations.forgetPresence()
         var limits = options.hasAWSLimits ? .aws : BrokerLimits()
-        limits.fit(memory: ProcessInfo.processInfo.physicalMemory)
+        let state = try await operations.restoredBrokerState(sendWindow: limits.sendWindow)
+        let machine = Machine(dataDirectory: directory.path)
+        limits.fit(memory: machine.memory, disk: machine.freeDisk + state.queueBytes)
         bound = BoundPorts(options.addresses, options.publicNames.first)
         broker = BrokerServer(
             loop: groups.broker, version: Apus.version,
             policy: TopicPolicy(denied: options.denied.map { Array($0.utf8) }),
             longestKeepAlive: options.longestKeepAlive, limits: limits,
-            state: try await operations.restoredBrokerState(),
-            hooks: Wiring.hooks(operations, logs, isDevelopment: options.isDevelopment), logger: logger)
+            state: state,
+            hooks: Wiring.hooks(
+                operations, logs, sendWindow: limits.sendWindow, isDevelopment: options.isDevelopment), logger: logger)
         Wiring.route(store, to: broker, hub)
         let (bound, broker) = (self.bound, self.broker)
         http = HTTPService(

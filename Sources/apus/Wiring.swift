@@ -38,7 +38,9 @@ enum Wiring {
     }
 
     /// What the broker asks of the rest.
-    static func hooks(_ operations: Operations, _ logs: LogCollector, isDevelopment: Bool) -> BrokerHooks {
+    static func hooks(_ operations: Operations, _ logs: LogCollector, sendWindow: Int, isDevelopment: Bool)
+        -> BrokerHooks
+    {
         BrokerHooks(
             authenticate: { credentials, answer in
                 if isDevelopment { return answer(.accepted(.administrator)) }
@@ -52,11 +54,12 @@ enum Wiring {
                     reason: reason)
             },
             commit: { changes, answer in operations.store(changes) { answer($0.completion) } },
+            read: { read, answer in operations.read(read) { answer(try? $0.get()) } },
             restore: { answer in
                 Task {
                     // A full disk can still be read: letting clients in before it takes a write would throw them out again.
                     let isWritable = (try? await operations.proveWritable()) != nil
-                    answer(isWritable ? try? await operations.restoredBrokerState() : nil)
+                    answer(isWritable ? try? await operations.restoredBrokerState(sendWindow: sendWindow) : nil)
                 }
             })
     }

@@ -122,27 +122,26 @@ struct BrokerTests {
         stage.publish("q", "kept", qos: .atLeastOnce, id: 1, from: speaker)
         stage.publish("nobody", "free", qos: .atLeastOnce, id: 2, from: speaker)
         #expect(speaker.received() == [])
-        for ticket in stage.open { stage.core.committed(ticket, now: stage.now) }
-        stage.settle()
+        stage.commitAll()
         #expect(speaker.received() == ["puback #1", "puback #2"])
     }
 
     @Test("after a restart sessions, queues and retained messages are there again")
     func restored() {
         var stage = Stage()
-        var session = RestoredState.StoredSession(
-            key: Array("a//d".utf8), principal: "a/", expirySeconds: 3600, endedAt: nil)
-        session.subscriptions = [(Array("q".utf8), 1, 0)]
-        session.queue = [
-            StoredEntry(
-                sequence: 4, qos: 1, topic: Array("q".utf8), payload: Array("old".utf8), properties: [],
-                retain: false,
-                expires: nil)
-        ]
-        var state = RestoredState()
-        state.sessions = [session]
-        state.retained = [.init(topic: Array("k".utf8), payload: Array("v".utf8), qos: 0, properties: [])]
-        stage.core.restore(state, now: stage.now)
+        let key = Array("a//d".utf8)
+        let entry = StoredEntry(
+            sequence: 4, qos: 1, topic: Array("q".utf8), payload: Array("old".utf8), properties: [], retain: false,
+            expires: nil)
+        for change in [
+            .session(key: key, principal: "a/", expirySeconds: 3600, endedAt: nil),
+            .subscribe(key: key, filter: Array("q".utf8), options: 1, identifier: 0), .enqueue(key: key, entry),
+            .retain(
+                topic: Array("k".utf8), payload: Array("v".utf8), qos: 0, properties: [], stored: 0, expires: nil),
+        ] as [DurableChange] {
+            stage.disk.apply(change)
+        }
+        stage.restart()
         let device = stage.client("d", session: .resume)
         stage.publish("q", "new", qos: .atLeastOnce, id: 1, from: device)
         #expect(

@@ -89,7 +89,6 @@ struct ExactlyOnceTests {
         arguments: [false, true])
     func resume(restarts: Bool) {
         var stage = Stage()
-        var disk = Disk()
         var device = stage.client("d", session: .resume)
         stage.subscribe("q", qos: .exactlyOnce, from: device)
         for (text, qos) in [("1", .exactlyOnce), ("2", .exactlyOnce), ("3", .atLeastOnce)] as [(String, QoS)] {
@@ -102,11 +101,7 @@ struct ExactlyOnceTests {
                 "connack 0 false", "suback 2", "publish q 1 2 #1", "publish q 2 2 #2", "publish q 3 1 #3", "pubrel #2",
             ])
         stage.breakLink(of: device)
-        if restarts {
-            for change in stage.changes { disk.apply(change) }
-            stage = Stage()
-            stage.core.restore(disk.state, now: stage.now)
-        }
+        if restarts { stage.restart() }
         stage.core.publish(topic: Array("q".utf8), payload: Array("4".utf8), qos: .atLeastOnce, now: stage.now)
         stage.settle()
         device = stage.client("d", session: .resume)

@@ -15,9 +15,10 @@ extension Stage {
     }
 
     /// Carries out the step `restore` as often as it was asked for.
-    fileprivate mutating func restore(_ state: RestoredState = RestoredState()) {
-        for case .restore in steps { core.restore(state, now: now) }
+    fileprivate mutating func restore() {
+        for case .restore in steps { core.restore(disk.state(), now: now) }
         steps = []
+        settle()
     }
 }
 
@@ -52,10 +53,10 @@ struct FailedCommitTests {
         let count = stage.changes.count
         stage.subscribe("q", from: device)
         #expect(stage.open.count == 1 && stage.changes.count == count)
-        stage.core.committed(77, now: stage.now)
+        stage.commit(77)
         stage.settle()
         #expect(stage.changes.count == count, "a ticket that was never handed out means nothing")
-        stage.core.committed(stage.open.removeFirst(), now: stage.now)
+        stage.commit(stage.open.removeFirst())
         stage.settle()
         #expect(stage.open.count == 1 && stage.changes.count == count + 1)
         #expect(device.received() == ["connack 0 false"])
@@ -66,17 +67,15 @@ struct FailedCommitTests {
     @Test("a QoS 2 message whose commit failed counts as new when it comes again, and nobody gets it twice")
     func exactlyOnce() {
         var stage = Stage()
-        var disk = Disk()
         var device = stage.client("d", session: .resume)
         stage.subscribe("q", qos: .exactlyOnce, from: device)
         let first = stage.client("s", session: .resume)
-        for change in stage.changes { disk.apply(change) }
         stage.commits = false
         _ = device.received()
         stage.publish("q", "x", qos: .exactlyOnce, id: 1, from: first)
         stage.failCommit()
         #expect(device.received() == [], "it was not sent before it was safe")
-        stage.restore(disk.state)
+        stage.restore()
         stage.commits = true
         device = stage.client("d", session: .resume)
         let again = stage.client("s", session: .resume)
@@ -88,13 +87,11 @@ struct FailedCommitTests {
     @Test("wills do not leave for a disk that is full; those of kept sessions wait on disk for their client")
     func wills() {
         var stage = Stage()
-        var disk = Disk()
         let client = stage.client("w", .v5, session: .resume, will: ("gone", "w"), properties: [0x11, 0, 0, 0, 9])
-        for change in stage.changes { disk.apply(change) }
         stage.commits = false
         stage.publish("k", "x", retain: .yes, from: client)
         stage.failCommit()
-        stage.restore(disk.state)
+        stage.restore()
         stage.commits = true
         let listener = stage.client("l")
         stage.subscribe("gone", from: listener)

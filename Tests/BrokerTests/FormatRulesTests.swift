@@ -204,17 +204,16 @@ struct IdentifierRulesTests {
     func unused(qos: QoS) {
         var stage = Stage()
         // 65,533 messages ago the first one was sent, and it is still open.
-        var session = RestoredState.StoredSession(
-            key: Array("a//c".utf8), principal: "a/", expirySeconds: 60, endedAt: nil)
-        session.subscriptions = [([0x61], qos.rawValue, 0)]
-        session.queue = [1, 65_534].map {
-            StoredEntry(
-                sequence: $0, qos: qos.rawValue, topic: [0x61], payload: [], properties: [], retain: false,
+        let key = Array("a//c".utf8)
+        stage.disk.apply(.session(key: key, principal: "a/", expirySeconds: 60, endedAt: nil))
+        stage.disk.apply(.subscribe(key: key, filter: [0x61], options: qos.rawValue, identifier: 0))
+        for sequence in [1, 65_534] as [Int64] {
+            let entry = StoredEntry(
+                sequence: sequence, qos: qos.rawValue, topic: [0x61], payload: [], properties: [], retain: false,
                 expires: nil)
+            stage.disk.apply(.enqueue(key: key, entry))
         }
-        var state = RestoredState()
-        state.sessions = [session]
-        stage.core.restore(state, now: stage.now)
+        stage.restart()
         let client = stage.client(
             "c", .v5, session: .resume, properties: block((.sessionExpiryInterval, 60)))
         for _ in 0..<3 {

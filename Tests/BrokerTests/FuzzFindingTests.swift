@@ -34,12 +34,11 @@ struct FuzzFindingTests {
         var limits = BrokerLimits()
         limits.sendWindow = 3
         var stage = Stage(limits: limits)
-        var disk = Disk()
         let sender = stage.client("s")
         let device = stage.client("d", session: .resume)
         stage.subscribe("q", from: device)
         for number in 1...9 { stage.publish("q", "\(number)", qos: .atLeastOnce, id: 1, from: sender) }
-        for change in stage.changes { disk.apply(change) }
+        let disk = stage.disk
         stage.commits = false
         var sent: Set<Substring> = []
         for id in 1...9 as ClosedRange<UInt16> {
@@ -48,7 +47,8 @@ struct FuzzFindingTests {
         }
         #expect(sent == ["1", "2", "3"], "the next ones wait until the answers are on disk")
         var later = Stage(limits: limits)
-        later.core.restore(disk.state, now: later.now)
+        later.disk = disk
+        later.restart()
         let again = later.client("d", session: .resume).received().filter { $0.hasPrefix("publish") }
         #expect(again.count == 3 && again.allSatisfy { $0.contains("dup") })
         stage.commitAll()

@@ -21,9 +21,7 @@ private struct Town: ~Copyable {
     }
 
     var random: SeededRandom
-    var stage = Stage()
-    var disk = Disk()
-    var pending: [(tickets: [UInt64], changes: [DurableChange])] = []
+    var stage: Stage
     var citizens: [Citizen] = []
     var stale: [Client] = []
     /// Publisher and QoS of every number.
@@ -31,6 +29,10 @@ private struct Town: ~Copyable {
 
     init(seed: UInt64) {
         random = SeededRandom(seed)
+        var limits = BrokerLimits()
+        // Every other history has queues that are on disk for the most part.
+        if seed.isMultiple(of: 2) { limits.headCount = 2 }
+        stage = Stage(limits: limits)
         stage.commits = false
         let versions: [MQTTVersion] = [.v311, .v5]
         for index in 0..<5 {
@@ -111,39 +113,24 @@ private struct Town: ~Copyable {
             memory.name, memory.version, session: .resume, properties: memory.version == .v5 ? block : [])
     }
 
-    private mutating func gather() {
-        stage.settle()
-        guard !stage.open.isEmpty || !stage.changes.isEmpty else { return }
-        pending.append((stage.open, stage.changes))
-        (stage.open, stage.changes) = ([], [])
-    }
-
     mutating func commit() {
-        gather()
-        guard !pending.isEmpty else { return }
-        let (tickets, changes) = pending.removeFirst()
-        for change in changes { disk.apply(change) }
-        for ticket in tickets {
-            stage.core.committed(ticket, now: stage.now)
-            stage.settle()
-        }
+        stage.settle()
+        if !stage.open.isEmpty { stage.commit(stage.open.removeFirst()) }
     }
 
     /// Goes on until nobody has anything left to do.
     mutating func settle() {
         for _ in 0..<400 {
-            gather()
-            while !pending.isEmpty { commit() }
+            stage.settle()
+            stage.commitAll()
             for index in citizens.indices { look(index) }
         }
     }
 
     mutating func crash() {
-        stage = Stage()
-        stage.commits = false
-        (pending, stale) = ([], [])
+        stale = []
         for index in citizens.indices { leave(index) }
-        stage.core.restore(disk.state, now: stage.now)
+        stage.restart()
     }
 }
 
@@ -164,7 +151,7 @@ struct SessionPropertyTests {
             #expect(citizen.memory.outgoing.isEmpty, "client \(index) was not answered")
             if let wants = citizen.wants { check(citizen.memory, wants, town.published, town.promised) }
         }
-        let left = town.disk.state.sessions.map { $0.queue.count + $0.received.count }
+        let left = town.stage.disk.sessions.values.map { $0.queue.count + $0.received.count }
         #expect(left.allSatisfy { $0 == 0 })
     }
 

@@ -153,14 +153,11 @@ struct SharedSubscriptionTests {
     @Test("a kept member's messages stay with it, through a restart, until its session ends")
     func kept() {
         var stage = Stage()
-        var disk = Disk()
         let member = stage.client("m", session: .resume)
         stage.subscribe("$share/g/a", from: member)
         stage.breakLink(of: member)
         stage.speak(1...2)
-        for change in stage.changes { disk.apply(change) }
-        stage = Stage()
-        stage.core.restore(disk.state, now: stage.now)
+        stage.restart()
         let other = stage.client("o", .v5)
         stage.subscribe("$share/g/a", from: other)
         #expect(numbers(other) == [])

@@ -65,7 +65,6 @@ struct SubscriptionIdentifierTests {
     @Test("they stay with a kept session and its queue, also through a restart")
     func kept() {
         var stage = Stage()
-        var disk = Disk()
         var block: [UInt8] = []
         Property.append(.sessionExpiryInterval, u32: 60, to: &block)
         let away = stage.client("d", .v5, session: .resume, properties: block)
@@ -73,9 +72,7 @@ struct SubscriptionIdentifierTests {
         stage.breakLink(of: away)
         stage.core.publish(topic: Array("q".utf8), payload: Array("old".utf8), now: stage.now)
         stage.settle()
-        for change in stage.changes { disk.apply(change) }
-        stage = Stage()
-        stage.core.restore(disk.state, now: stage.now)
+        stage.restart()
         let back = stage.client("d", .v5, session: .resume, properties: block)
         stage.core.publish(topic: Array("q".utf8), payload: Array("new".utf8), now: stage.now)
         #expect(

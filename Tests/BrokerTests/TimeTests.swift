@@ -23,17 +23,6 @@ extension Stage {
         core.shutDown(now: now)
         settle()
     }
-
-    /// The same disk, a new life of the server.
-    fileprivate mutating func restart() {
-        var disk = Disk()
-        for change in changes { disk.apply(change) }
-        let (all, time) = (changes, now)
-        self = Stage()
-        (changes, now) = (all, time)
-        core.restore(disk.state, now: now)
-        settle()
-    }
 }
 
 @Suite("Will delay and will expiry (MQTT 5, clauses 3.1.3.2.2 and 3.1.3.2.4)")
@@ -162,9 +151,7 @@ struct WillDelayTests {
         let client = stage.client(
             "c", .v5, session: .resume, will: ("gone", "x"), properties: block((.sessionExpiryInterval, 60)))
         if saysGoodbye { stage.send([0xE0, 0], from: client) } else { stage.breakLink(of: client) }
-        var disk = Disk()
-        for change in stage.changes { disk.apply(change) }
-        #expect(disk.sessions.values.map { $0.will == nil } == [true])
+        #expect(stage.disk.sessions.values.map { $0.will == nil } == [true])
     }
 
     @Test("the expiry of a will begins when it is published; a retained one is kept [MQTT5-3.1.2-15]")
@@ -227,9 +214,7 @@ struct MessageExpiryTests {
         stage.pass(seconds: 1)
         stage.subscribe("k", from: client)
         #expect(intervals(client) == [])
-        var disk = Disk()
-        for change in stage.changes { disk.apply(change) }
-        #expect(disk.retained.isEmpty)
+        #expect(stage.disk.retained.isEmpty)
     }
 
     @Test("one that expired while the server was down is gone")
@@ -242,9 +227,7 @@ struct MessageExpiryTests {
         stage.subscribe("k", from: client)
         #expect(intervals(client) == [])
         stage.pass(seconds: 1)
-        var disk = Disk()
-        for change in stage.changes { disk.apply(change) }
-        #expect(disk.retained.isEmpty)
+        #expect(stage.disk.retained.isEmpty)
     }
 
     @Test("a newer message has an expiry of its own, or none")

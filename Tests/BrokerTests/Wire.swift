@@ -12,8 +12,13 @@ struct Stage: ~Copyable {
     var steps: [BrokerStep] = []
     /// Whether changes are committed at once.
     var commits = true
+    /// What is committed.
+    var disk = Disk()
+    private let limits: BrokerLimits
+    private var underWay: [UInt64: [DurableChange]] = [:]
 
     init(denied: [String] = [], longestKeepAlive: UInt16? = nil, limits: BrokerLimits = BrokerLimits()) {
+        self.limits = limits
         core = BrokerCore(
             policy: TopicPolicy(denied: denied.map { Array($0.utf8) }), longestKeepAlive: longestKeepAlive,
             limits: limits)
@@ -92,20 +97,46 @@ struct Stage: ~Copyable {
         send([first, UInt8(2 + tail.count), UInt8(id >> 8), UInt8(id & 0xFF)] + tail, from: client)
     }
 
+    /// Brings back a ticket as committed.
+    mutating func commit(_ ticket: UInt64) {
+        for change in underWay.removeValue(forKey: ticket) ?? [] { disk.apply(change) }
+        core.committed(ticket, now: now)
+        settle()
+    }
+
     /// Brings back every open ticket as committed.
     mutating func commitAll() {
-        while !open.isEmpty {
-            core.committed(open.removeFirst(), now: now)
-            settle()
-        }
+        while !open.isEmpty { commit(open.removeFirst()) }
+    }
+
+    /// The server is there again, with what is on disk.
+    mutating func restart() {
+        let (old, time, isAutomatic) = (disk, now, commits)
+        self = Stage(limits: limits)
+        (disk, now, commits) = (old, time, isAutomatic)
+        core.restore(disk.state(limits), now: now)
+        settle()
     }
 
     /// Takes what the core has, as the shell would.
     mutating func settle() {
-        steps += core.takeSteps()
-        while let (ticket, changed) = core.takeChanges() {
-            changes += changed
-            if commits { core.committed(ticket, now: now) } else { open.append(ticket) }
+        var isBusy = true
+        while isBusy {
+            isBusy = false
+            for step in core.takeSteps() {
+                if case .read(let read) = step {
+                    core.read(read.number, disk.page(read), now: now)
+                    isBusy = true
+                } else {
+                    steps.append(step)
+                }
+            }
+            if let (ticket, changed) = core.takeChanges() {
+                changes += changed
+                underWay[ticket] = changed
+                if commits { commit(ticket) } else { open.append(ticket) }
+                isBusy = true
+            }
         }
         _ = core.takeDirty()
     }

@@ -416,3 +416,54 @@ def test_takeovers_under_load_lose_nothing(server):
         assert list(dict.fromkeys(seen)) == list(range(count)), "first sight of each is in order"
 
     asyncio.run(run())
+
+
+def test_a_long_queue_lies_on_disk_and_not_in_memory(fresh):
+    """90 MB wait for a client that is away, through a kill; it comes back to all of them in order."""
+    count, body = 30_000, b"x" * 3000
+    asyncio.run(queue_up(fresh.addresses["mqtt"], 10, body))
+    before = fresh.resident_bytes
+    asyncio.run(queue_up(fresh.addresses["mqtt"], count, body, start=10))
+    assert fresh.resident_bytes - before < 40 * MIB
+    fresh.kill()
+    fresh.start()
+    assert fresh.resident_bytes - before < 40 * MIB
+    assert fresh.ready_seconds < 5 + SLACK
+    most = asyncio.run(take_all(fresh, count + 10))
+    assert most - before < 60 * MIB
+
+
+async def queue_up(address, count, body, start=0):
+    """Publishes numbered messages for a kept session whose client is away; all are acknowledged."""
+    away = await Wire.client(address, "away", clean=False)
+    await away.subscribe("long", 1)
+    away.close()
+    sender, open_ids = await Wire.client(address, "sender"), set()
+
+    async def acknowledged(most):
+        while len(open_ids) > most:
+            answer = await sender.expect(PUBACK)
+            open_ids.remove(int.from_bytes(answer.body[:2], "big"))
+
+    for number in range(start, start + count):
+        packet_id = number % 60_000 + 1
+        open_ids.add(packet_id)
+        sender.send(publish("long", b"%08d" % number + body, 1, packet_id))
+        await acknowledged(80)
+    await acknowledged(0)
+    sender.close()
+
+
+async def take_all(server, count):
+    """Receives what waits, in order; answers the most memory that the server took meanwhile."""
+    back, most = await Wire.client(server.addresses["mqtt"], "away", clean=False), 0
+    for number in range(count):
+        _, packet_id, payload = parts(await back.expect(PUBLISH))
+        assert int(payload[:8]) == number
+        back.send(puback(packet_id))
+        if number % 100 == 0:
+            most = max(most, server.resident_bytes)
+            await back.flush()
+    await back.flush()
+    back.close()
+    return most
