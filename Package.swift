@@ -78,6 +78,7 @@ let package = Package(
         device("MQTTWire", ["ByteKit"]),
         device("JSONText", ["ByteKit"]),
         device("VersionText", ["ByteKit"]),
+        host("WebSocketWire", ["ByteKit"]),
 
         // Shared.
         device("ImageFormat", ["ByteKit"]),
@@ -158,6 +159,7 @@ let package = Package(
         host("ApusTestKit", []),
         tests("MQTTWire", ["ByteKit", "MQTTWire"]),
         tests("VersionText", ["VersionText"]),
+        tests("WebSocketWire", ["ByteKit", "WebSocketWire"]),
         tests("JSONText", ["ByteKit", "JSONText"]),
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),
