@@ -14,7 +14,7 @@ package struct FrameHead: Equatable, Sendable {
     package let opcode: Opcode
     /// Whether the message ends with this frame.
     package let isFinal: Bool
-    /// Bytes behind the head, up to 2^63 - 1. It is the peer's claim: nothing may be allocated from it.
+    /// Bytes behind the head, up to 2^63 - 1: the peer's claim, from which nothing may be allocated.
     package let payloadBytes: UInt64
     /// Masks the payload.
     package let mask: Mask

@@ -1,4 +1,6 @@
-/// What is wrong with the frames of a client. Clauses are those of RFC 6455.
+/// What is wrong with the frames of a client.
+///
+/// Clauses are those of RFC 6455.
 package enum WebSocketFault: Error, Equatable, Sendable {
     /// RSV1, RSV2 or RSV3 is set, and no extension was agreed on (5.2).
     case reservedBits

@@ -17,7 +17,9 @@ struct Case: CustomTestStringConvertible, Sendable {
     var testDescription: String { rule }
 }
 
-/// Streams that keep to the rules. Heads and payloads of 5.7 are the standard's own, with a client's mask where it has none.
+/// Streams that keep to the rules.
+///
+/// Heads and payloads of 5.7 are the standard's own, with a client's mask where it has none.
 let wellFormed = [
     Case("5.7: a masked message in one frame", hex("82 85 37fa213d 7f9f4d5158"), .data(hello)),
     Case(
