@@ -234,6 +234,29 @@ def test_an_announced_length_is_only_announced(server):
     assert server.resident_bytes - before < 20 << 20
 
 
+def test_a_ping_is_answered_once_the_client_reads(server):
+    """While it does not, as much waits as its socket and the server's bound take, and the answer behind that."""
+    reader = upgraded(server)
+    send(reader, 2, CONNECT)
+    send(reader, 2, b"\x82\x0b\x00\x01\x00\x06late/#\x01")
+    assert messages(reader, 9) == b"\x20\x02\x00\x00\x90\x03\x00\x01\x01"
+    writer = upgraded(server)
+    send(writer, 2, CONNECT[:-1] + b"w")
+    for n in range(90):
+        send(writer, 2, publish("late/words", bytes(100_000), packet_id=n + 1))
+    messages(writer, 4 + 4 * 90)
+    send(reader, 9, b"still there?")
+    reader.settimeout(10)
+    while True:
+        opcode, payload = read_frame(reader)
+        if opcode == 10:
+            break
+        assert opcode == 2
+    assert payload == b"still there?"
+    for stream in (reader, writer):
+        stream.close()
+
+
 BROKEN = {
     "text": (frame(1, b"text"), 1003),
     "text in a message": (frame(2, b"\x10", final=False) + frame(1, b"text"), 1003),
