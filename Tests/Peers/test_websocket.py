@@ -257,6 +257,33 @@ def test_a_ping_is_answered_once_the_client_reads(server):
         stream.close()
 
 
+def test_a_client_that_has_to_wait_is_not_read(tmp_path):
+    """What the broker does not take yet stays with the client, and goes on when it does."""
+    strict = Server(tmp_path / "data", "--dev", "--aws-limits").start()
+    try:
+        stream = upgraded(strict)
+        send(stream, 2, CONNECT)
+        assert read_frame(stream) == (2, bytes([0x20, 2, 0, 0]))
+        packets = b"".join(publish("too/fast", bytes(1000), packet_id=n + 1) for n in range(1000))
+        flood = frame(2, packets)
+        before, taken, end = strict.resident_bytes, 0, time.monotonic() + 1
+        stream.settimeout(0.2)
+        try:
+            while time.monotonic() < end:
+                taken += stream.send(flood[taken % len(flood):])
+        except TimeoutError:
+            pass
+        assert taken < 32 << 20
+        assert strict.resident_bytes - before < 10 << 20
+        stream.settimeout(10)
+        # 100 a second: those that were taken at once, and some of those that had to wait.
+        answers = messages(stream, 4 * 250)
+        assert answers[:1000] == b"".join(b"\x40\x02" + struct.pack(">H", n + 1) for n in range(250))
+        stream.close()
+    finally:
+        strict.stop()
+
+
 BROKEN = {
     "text": (frame(1, b"text"), 1003),
     "text in a message": (frame(2, b"\x10", final=False) + frame(1, b"text"), 1003),
