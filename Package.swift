@@ -36,7 +36,6 @@ let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", packa
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -81,6 +80,7 @@ let package = Package(
         device("MQTTWire", ["ByteKit"]),
         device("JSONText", ["ByteKit"]),
         device("VersionText", ["ByteKit"]),
+        host("WebSocketWire", ["ByteKit"]),
 
         // Shared.
         device("ImageFormat", ["ByteKit"]),
@@ -121,9 +121,8 @@ let package = Package(
         host(
             "HTTPAPI",
             [
-                hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioWebSocket,
-                nioSSL, logging,
-                "Operations", "Store",
+                hummingbird, hummingbirdCore, hummingbirdTLS, httpTypes, nioCore, nioPosix, nioHTTP1, nioSSL, logging,
+                "Operations", "Store", "WebSocketWire",
                 "BlobStore", "Accounts", "ShadowService", "ShadowDocument", "JobService", "RequestSigning", "Broker",
                 "MQTTWire", "ByteKit", "JSONText", "Identity", "Releases", "WebPages", crypto,
             ]),
@@ -161,6 +160,7 @@ let package = Package(
         host("ApusTestKit", []),
         tests("MQTTWire", ["ByteKit", "MQTTWire"]),
         tests("VersionText", ["VersionText"]),
+        tests("WebSocketWire", ["ByteKit", "WebSocketWire"]),
         tests("JSONText", ["ByteKit", "JSONText"]),
         tests("ShadowDocument", ["ByteKit", "JSONText", "ShadowDocument"]),
         tests("ShadowService", ["ByteKit", "JSONText", "ShadowDocument", "ShadowService"]),

@@ -1,4 +1,4 @@
-//  The packet codec under any bytes: a packet or a typed fault, and what was decoded encodes to the same packet again.
+//  The codecs of the wire under any bytes: a packet or a typed fault, and what was decoded encodes to the same packet again.
 //
 //  Input: one byte that says what to do (see `Aim`), then the bytes it is done with.
 
@@ -17,6 +17,7 @@ public func codec(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     case .stream: frames(of: input.rest(), version, sender)
     case .reason: reason(input.rest())
     case .topic: topics(input.rest())
+    case .websocket: websocket(input.rest())
     case nil: return -1
     }
     return 0
@@ -32,6 +33,8 @@ private enum Aim: UInt8 {
     case reason
     /// A filter, 0xFF and a topic.
     case topic
+    /// What a client sends behind an upgrade to WebSocket.
+    case websocket
 }
 
 /// The packet of a first byte and a body.
