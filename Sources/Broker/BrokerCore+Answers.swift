@@ -42,9 +42,7 @@ extension BrokerCore {
         for answer in ready.map(\.answer) where connection.stage == .connected {
             if answer.endsPublish, connection.openPublishes > 0 { connection.openPublishes -= 1 }
             send(answer.bytes, to: connection)
-            for granted in answer.granted {
-                sendRetained(for: granted, to: connection)
-            }
+            if !answer.granted.isEmpty { sendRetained(for: answer.granted, to: connection) }
         }
     }
 

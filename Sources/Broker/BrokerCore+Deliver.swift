@@ -65,7 +65,7 @@ extension BrokerCore {
             feedRetained(session, connection)
             sendWaiting(session, connection)
         }
-        let isWaiting = !session.retainedFeed.isEmpty && session.queueCount < connection.window
+        let isWaiting = session.retainedFeed.mayGoOn && session.queueCount < connection.window
         connection.hasMore = isWaiting || !hasRoom(connection)
         if connection.hasMore { touch(connection) }
     }

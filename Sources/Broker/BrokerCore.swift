@@ -53,6 +53,9 @@ package struct BrokerCore: ~Copyable {
     var heldBack: [Connection] = []
     /// Memory of all retained messages.
     var retainedBytes = 0
+    /// Nodes of `retained` that may still be looked at in this turn of the loop, and who waits for the next one.
+    var stepsLeft = BrokerCore.stepsPerTurn
+    var searching: [Session] = []
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var dirty: [Connection] = []
@@ -227,6 +230,7 @@ package struct BrokerCore: ~Copyable {
         (queuedBytes, heldBytes, retainedBytes) = (0, 0, 0)
         deadlines.removeAll()
         condemned.removeAll()
+        searching.removeAll()
         commits.forget()
     }
 

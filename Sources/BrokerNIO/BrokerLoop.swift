@@ -18,6 +18,7 @@ final class BrokerLoop: @unchecked Sendable {
     let isServing = Mutex(true)
     private var drainIsScheduled = false
     private var readSinceDrain = 0
+    private var searchIsScheduled = false
     /// Sockets that are read before what they caused is handed out: a compromise between waiting and repeated work.
     private static let socketsAtOnce = 8
     private var openAnswers: [UInt64: AnswerTicket] = [:]
@@ -133,7 +134,25 @@ final class BrokerLoop: @unchecked Sendable {
         for connection in core.takeDirty() {
             (connection.handle as? MQTTHandler)?.advance()
         }
+        scheduleSearch()
         setAlarm()
+    }
+
+    /// Rest between two turns of a search.
+    private static let searchPause = TimeAmount.milliseconds(1)
+
+    /// Has the core go on with its search once the sockets were looked at.
+    ///
+    /// Not by `execute`, nor with a timer that is set before the work is done: the loop looks at its sockets only when no
+    /// task is due, and a task that makes the next one due would keep it from that. One timer for all connections.
+    private func scheduleSearch() {
+        guard core.mustSearch, !searchIsScheduled else { return }
+        searchIsScheduled = true
+        loop.scheduleTask(in: Self.searchPause) {
+            self.core.search(now: Self.now)
+            self.searchIsScheduled = false
+            self.drain()
+        }
     }
 
     /// Has the core called when something is due; an alarm that is too early does no harm.

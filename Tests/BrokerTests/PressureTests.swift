@@ -11,8 +11,9 @@ extension Stage {
             #expect(client.connection.output.count <= limit)
             words += client.received()
             core.fill(client.connection, now: now)
+            if core.mustSearch { core.search(now: now) }
             settle()
-        } while !client.connection.output.isEmpty
+        } while !client.connection.output.isEmpty || core.mustSearch
         return words
     }
 
