@@ -56,8 +56,8 @@ extension BrokerCore {
         }
         for group in audience.groups {
             let members = group.members
-            guard members.allSatisfy({ fitness(of: $0, for: message.qos) == .unable }) else { continue }
-            if members.contains(where: { isRefusing($0.session, $0.options.qos) }) { return true }
+            guard members.first(where: { fitness(of: $0, for: message.qos) != .unable }) == nil else { continue }
+            if members.first(where: { isRefusing($0.session, $0.options.qos) }) != nil { return true }
         }
         return false
     }
@@ -101,7 +101,7 @@ extension BrokerCore {
         var found: [Subscriber] = []
         var audience = Audience()
         subscribers.matchFilters(topic: topic.span) { place in
-            found.append(contentsOf: place.subscribers)
+            place.subscribers.forEach { found.append($0) }
             audience.groups.append(contentsOf: place.groups)
         }
         audience.recipients = Recipient.gather(found)
@@ -115,7 +115,7 @@ extension BrokerCore {
     func grant(of topic: [UInt8], to session: Session) -> Grant? {
         var found: [Subscriber] = []
         subscribers.matchFilters(topic: topic.span) { place in
-            found.append(contentsOf: place.subscribers.filter { $0.session === session })
+            if let own = place.subscribers[session] { found.append(own) }
         }
         return Recipient.gather(found).first?.grant(from: nil)
     }

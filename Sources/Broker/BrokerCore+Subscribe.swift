@@ -67,20 +67,29 @@ extension BrokerCore {
     }
 
     mutating func plant(_ subscription: Subscription, of session: Session) {
-        audiences.removeAll(keepingCapacity: true)
         let subscriber = Subscriber(
             session: session, options: subscription.options, identifier: subscription.identifier)
         let path = subscription.topicFilter
+        forgetAudiences(of: path)
         subscribers.update(path.span) { place in
-            var filled = place ?? FilterPlace()
-            filled.put(subscriber, as: subscription)
-            place = filled
+            // Changed where it stands: a copy would cost as much as there are subscribers.
+            if place == nil { place = FilterPlace() }
+            place?.put(subscriber, as: subscription)
+        }
+    }
+
+    /// Who hears the topics of a filter changes: without wildcards that is one topic.
+    private mutating func forgetAudiences(of filter: [UInt8]) {
+        if TopicName.isValid(filter.span) {
+            audiences[filter] = nil
+        } else {
+            audiences.removeAll(keepingCapacity: true)
         }
     }
 
     mutating func uproot(_ subscription: Subscription, of session: Session) {
-        audiences.removeAll(keepingCapacity: true)
         let path = subscription.topicFilter
+        forgetAudiences(of: path)
         subscribers.update(path.span) { place in
             place?.remove(session, subscription)
             if place?.isEmpty == true { place = nil }
