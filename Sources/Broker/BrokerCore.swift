@@ -53,6 +53,8 @@ package struct BrokerCore: ~Copyable {
     var heldBack: [Connection] = []
     /// Memory of all retained messages.
     var retainedBytes = 0
+    /// What is retained on the log topics of each thing.
+    var retainedOfThings: [[UInt8]: (bytes: Int, topics: Int)] = [:]
     /// Nodes of `retained` that may still be looked at in this turn of the loop, and who waits for the next one.
     var stepsLeft = BrokerCore.stepsPerTurn
     var searching: [Session] = []
@@ -227,7 +229,7 @@ package struct BrokerCore: ~Copyable {
         isForgetful = true
         (sessions, deviceSessions, audiences) = ([:], [:], [:])
         (subscribers, retained) = (TopicTree(), TopicTree())
-        (queuedBytes, heldBytes, retainedBytes) = (0, 0, 0)
+        (queuedBytes, heldBytes, retainedBytes, retainedOfThings) = (0, 0, 0, [:])
         deadlines.removeAll()
         condemned.removeAll()
         searching.removeAll()

@@ -30,6 +30,10 @@ package struct BrokerLimits: Sendable {
     package var memoryBytes = 1 << 30
     /// Bytes of all retained messages; then publishers of more are refused.
     package var retainedBytes = 256 << 20
+    /// Bytes of the retained messages on the log topics of one thing, the only ones that a device may retain on.
+    package var retainedBytesPerThing = 1 << 20
+    /// Such topics of one thing: their prefix is the device's to choose.
+    package var retainedTopicsPerThing = 1000
     /// Sessions, connected or kept.
     package var sessions = 1_000_000
     /// Sessions of one device, under different client identifiers.

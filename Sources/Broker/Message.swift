@@ -1,3 +1,4 @@
+import ByteKit
 package import MQTTWire
 
 /// One application message on its way through the broker; its bytes are shared by everybody who gets it.
@@ -36,6 +37,12 @@ package final class Message {
 
     /// Memory that the message holds, with one place in a queue, in bytes.
     var cost: Int { topic.count + payload.count + properties.count + 100 + QueueEntry.cost }
+
+    /// The thing whose log topic it was published to: that follows from the topic, also after a restart.
+    var loggingThing: [UInt8]? {
+        guard case .deviceLog(let thing) = kind else { return nil }
+        return Array(topic[thing.start..<thing.end])
+    }
 
     func isExpired(now: Int64) -> Bool {
         expires.map { $0 < now } ?? false
