@@ -166,10 +166,12 @@ extension BrokerCore {
     private mutating func write(_ message: Message, to connection: Connection, _ head: PacketHead) -> Bool {
         let form = PacketForm(version: connection.version, qos: head.qos)
         var alias = connection.alias(for: message.topic)
-        var template = Reply.publish(message, form, identifiers: head.identifiers, alias: alias, now: now)
+        var template = Reply.publish(
+            message, form, identifiers: head.identifiers, alias: alias, now: now, &packetCache)
         if case .new = alias, template.bytes.count > connection.packetLimit {
             alias = .none
-            template = Reply.publish(message, form, identifiers: head.identifiers, alias: alias, now: now)
+            template = Reply.publish(
+            message, form, identifiers: head.identifiers, alias: alias, now: now, &packetCache)
         }
         guard template.bytes.count <= connection.packetLimit else { return false }
         if case .new(let number) = alias { connection.tell(number, of: message.topic) }

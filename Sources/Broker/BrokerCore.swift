@@ -40,6 +40,7 @@ package struct BrokerCore: ~Copyable {
     var audiences: [[UInt8]: Audience] = [:]
     var deadlines = Deadlines()
     var connectionCounts = ConnectionCounts()
+    var packetCache = PacketCache()
     /// Connections that end at the end of this turn.
     var condemned: [(Connection, ReasonCode)] = []
     /// Memory of all messages that wait in sessions, those in several counted as often.
