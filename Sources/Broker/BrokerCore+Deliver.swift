@@ -171,7 +171,7 @@ extension BrokerCore {
         if case .new = alias, template.bytes.count > connection.packetLimit {
             alias = .none
             template = Reply.publish(
-            message, form, identifiers: head.identifiers, alias: alias, now: now, &packetCache)
+                message, form, identifiers: head.identifiers, alias: alias, now: now, &packetCache)
         }
         guard template.bytes.count <= connection.packetLimit else { return false }
         if case .new(let number) = alias { connection.tell(number, of: message.topic) }
