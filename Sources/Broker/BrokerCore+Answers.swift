@@ -35,6 +35,8 @@ extension BrokerCore {
         guard connection.stage == .connected,
             let index = connection.answers.firstIndex(where: { $0.token == answer.token })
         else { return }
+        // While its answers are many it is not read from.
+        if connection.mustWait { connection.heardOf = now }
         connection.answers[index].isReady = true
         let ready = connection.answers.prefix { $0.isReady }
         guard !ready.isEmpty else { return }

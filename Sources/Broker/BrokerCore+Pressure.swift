@@ -78,6 +78,7 @@ extension BrokerCore {
         defer { heldBack.removeAll() }
         for connection in heldBack {
             connection.isHeldBack = false
+            connection.heardOf = now
             touch(connection)
         }
         return !heldBack.isEmpty
@@ -97,6 +98,7 @@ extension BrokerCore {
     /// The pause is over.
     mutating func resume(_ connection: Connection) {
         connection.isPaused = false
+        connection.heardOf = now
         touch(connection)
     }
 }

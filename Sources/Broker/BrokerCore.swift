@@ -88,6 +88,7 @@ package struct BrokerCore: ~Copyable {
     package mutating func opened(_ connection: Connection, now: Int64) {
         self.now = now
         connections[ObjectIdentifier(connection)] = connection
+        watchSilence(of: connection)
     }
 
     /// One whole packet has arrived.
@@ -125,27 +126,17 @@ package struct BrokerCore: ~Copyable {
         finish(connection, .connectionLost, will: .send)
     }
 
-    /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after.
+    /// Time has passed: what is due is done, and who was held back may send one more packet.
     ///
     /// Call about once a second.
     package mutating func tick(now: Int64) {
         self.now = now
-        for connection in Array(connections.values) {
-            book(connection)
-            // Who is not read from cannot be heard of.
-            if connection.stage == .connected, connection.mustWait { connection.heardOf = now }
-            let idle = now - connection.heardOf
-            if connection.stage != .connected {
-                if idle > Self.connectPatience { end(connection, reason: nil, will: .drop) }
-            } else if connection.keepAliveSeconds > 0, idle > Int64(connection.keepAliveSeconds) * 1500 {
-                end(connection, reason: .keepAliveTimeout, will: .send)
-            }
-        }
         goOn()
         meetDeadlines()
     }
 
-    /// When something is due next, milliseconds since 1970: a will, the end of a session or of a retained message.
+    /// When something is due next, milliseconds since 1970: a will, the end of a session, of a retained message or of a
+    /// client's silence.
     package var deadline: Int64? { deadlines.first }
 
     /// `deadline` has come.
