@@ -251,9 +251,16 @@ extension BrokerCore {
         if let next = session.firstExpiry { arm(.session(session.key), due: max(next + 1, now + 1000)) }
     }
 
+    /// What is done in one turn of the loop, of what is due.
+    package static let deadlinesPerTurn = 1000
+
     /// Does what is due: ends sessions, publishes wills, forgets retained messages.
+    ///
+    /// Where that is much, the rest stays due.
     mutating func meetDeadlines() {
-        while let subject = deadlines.next(upTo: now) {
+        var left = Self.deadlinesPerTurn
+        while left > 0, let subject = deadlines.next(upTo: now) {
+            left -= 1
             switch subject {
             case .session(let key):
                 guard let session = sessions[key] else { continue }

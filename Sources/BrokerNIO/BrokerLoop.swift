@@ -159,7 +159,8 @@ final class BrokerLoop: @unchecked Sendable {
     private func setAlarm() {
         guard let due = core.deadline, alarm.map({ due < $0.due }) ?? true else { return }
         alarm?.task.cancel()
-        let task = loop.scheduleTask(in: .milliseconds(max(0, due - Self.now))) {
+        // Never at once: what is left of much that is due must not keep the loop from its sockets (`scheduleSearch`).
+        let task = loop.scheduleTask(in: .milliseconds(max(1, due - Self.now))) {
             self.alarm = nil
             self.core.timeUp(now: Self.now)
             self.drain()

@@ -54,6 +54,27 @@ struct SilenceTests {
         }
     }
 
+    @Test("where much is due at once, one turn does a part of it, and the rest stays due")
+    func crowd() {
+        var stage = Stage()
+        let count = 3 * BrokerCore.deadlinesPerTurn + 1
+        for number in 0..<count {
+            let message = ProgramMessage(
+                topic: Array("\(number)".utf8), payload: [1], retain: true, expirySeconds: 60)
+            _ = stage.core.publish(message, as: .administrator, now: stage.now)
+        }
+        stage.settle()
+        stage.now += 60_001
+        var gone: [Int] = []
+        while let due = stage.core.deadline, due <= stage.now {
+            stage.changes = []
+            stage.core.timeUp(now: stage.now)
+            stage.settle()
+            gone.append(stage.changes.count)
+        }
+        #expect(gone == [1000, 1000, 1000, 1])
+    }
+
     @Test("a deadline is set while somebody could fall silent, and none without clients")
     func alarm() {
         var stage = Stage()
