@@ -105,9 +105,7 @@ extension BrokerCore {
             audience.groups.append(contentsOf: place.groups)
         }
         audience.recipients = Recipient.gather(found)
-        guard topic.count <= 1024 else { return audience }
-        if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
-        audiences[topic] = audience
+        audiences.keep(audience, of: topic)
         return audience
     }
 

@@ -47,7 +47,7 @@ extension BrokerCore {
         if !limits.allow(topic: filter) { return .topicFilterInvalid }
         let isFull =
             session.subscriptions.count >= limits.subscriptionsPerClient
-            || session.filterBytes + whole.count > limits.filterBytesPerClient
+            || session.filterBytes + Subscription.weight(of: whole) > limits.filterBytesPerClient
         if isFull, session.subscriptions[whole.copy()] == nil { return .quotaExceeded }
         // A filter that is forbidden by --deny is refused in the same way in both versions.
         return policy.maySubscribe(session.principal, filter: filter) ? nil : .unspecifiedError
@@ -70,7 +70,7 @@ extension BrokerCore {
         let subscriber = Subscriber(
             session: session, options: subscription.options, identifier: subscription.identifier)
         let path = subscription.topicFilter
-        forgetAudiences(of: path)
+        audiences.forget(filter: path)
         subscribers.update(path.span) { place in
             // Changed where it stands: a copy would cost as much as there are subscribers.
             if place == nil { place = FilterPlace() }
@@ -78,18 +78,9 @@ extension BrokerCore {
         }
     }
 
-    /// Who hears the topics of a filter changes: without wildcards that is one topic.
-    private mutating func forgetAudiences(of filter: [UInt8]) {
-        if TopicName.isValid(filter.span) {
-            audiences[filter] = nil
-        } else {
-            audiences.removeAll(keepingCapacity: true)
-        }
-    }
-
     mutating func uproot(_ subscription: Subscription, of session: Session) {
         let path = subscription.topicFilter
-        forgetAudiences(of: path)
+        audiences.forget(filter: path)
         subscribers.update(path.span) { place in
             place?.remove(session, subscription)
             if place?.isEmpty == true { place = nil }

@@ -36,8 +36,7 @@ package struct BrokerCore: ~Copyable {
     var connections: [ObjectIdentifier: Connection] = [:]
     var subscribers = TopicTree<FilterPlace>()
     var retained = TopicTree<Message>()
-    /// Audiences of topics that were published to lately.
-    var audiences: [[UInt8]: Audience] = [:]
+    var audiences = Audiences()
     var deadlines = Deadlines()
     var connectionCounts = ConnectionCounts()
     var packetCache = PacketCache()
@@ -219,7 +218,7 @@ package struct BrokerCore: ~Copyable {
 
     private mutating func forget() {
         isForgetful = true
-        (sessions, deviceSessions, audiences) = ([:], [:], [:])
+        (sessions, deviceSessions, audiences) = ([:], [:], Audiences())
         (subscribers, retained) = (TopicTree(), TopicTree())
         (queuedBytes, heldBytes, retainedBytes, retainedOfThings) = (0, 0, 0, [:])
         deadlines.removeAll()

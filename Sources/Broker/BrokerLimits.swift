@@ -9,7 +9,7 @@ package struct BrokerLimits: Sendable {
     package var filtersPerSubscribe: Int?
     /// Subscriptions that one client may hold.
     package var subscriptionsPerClient = 10_000
-    /// Bytes of all their filters together.
+    /// Bytes of all their filters together; each level beyond the eighth counts as 128.
     package var filterBytesPerClient = 4 << 20
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce

@@ -17,6 +17,13 @@ package struct Subscription: Equatable, Sendable {
     }
 
     var isShared: Bool { TopicFilter.isShared(filter.span) }
+
+    /// Bytes that a filter counts for: its own, and for each level beyond the eighth what the tree needs for a level.
+    static func weight(of filter: Span<UInt8>) -> Int {
+        var slashes = 0
+        for index in filter.indices where filter[index] == UInt8(ascii: "/") { slashes += 1 }
+        return filter.count + 128 * max(0, slashes - 7)
+    }
 }
 
 /// A subscriber as the tree of filters holds it.
@@ -130,11 +137,4 @@ struct FilterPlace {
     func group(_ filter: [UInt8]) -> ShareGroup? {
         places[filter].map { groups[$0] }
     }
-}
-
-/// Who gets the messages of one topic.
-struct Audience {
-    var recipients: [Recipient] = []
-    /// Each group gets one copy (clause 4.8.2).
-    var groups: [ShareGroup] = []
 }

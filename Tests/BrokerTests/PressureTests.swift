@@ -206,6 +206,24 @@ struct PressureTests {
     }
 }
 
+@Suite("Filters of many levels")
+struct DeepFilterTests {
+    @Test("levels beyond the eighth count like bytes, so that few bytes cannot hold much memory; they are given back")
+    func levels() {
+        var limits = BrokerLimits()
+        limits.filterBytesPerClient = 2000
+        var stage = Stage(limits: limits)
+        let client = stage.client("c", .v5)
+        let deep = String(repeating: "/", count: 20)
+        for filter in ["a" + deep, "b" + deep, "a/b/c/d/e/f/g/h"] { stage.subscribe(filter, from: client) }
+        stage.unsubscribe("a" + deep, from: client)
+        stage.subscribe("b" + deep, from: client)
+        stage.subscribe("c" + deep, from: client)
+        let words = client.received().dropFirst()
+        #expect(words == ["suback 1", "suback 151", "suback 1", "unsuback", "suback 1", "suback 151"])
+    }
+}
+
 @Suite("Many retained messages for a new subscription")
 struct RetainedFeedTests {
     private func fill(_ stage: inout Stage, _ count: Int, _ qos: QoS, _ bytes: Int) {

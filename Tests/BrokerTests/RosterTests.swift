@@ -64,6 +64,34 @@ struct RosterTests {
         }
     }
 
+    @Test("after any change of subscriptions a message goes to whom it matches", arguments: UInt64(0)..<20)
+    func audiences(seed: UInt64) {
+        var random = SeededRandom(seed)
+        var stage = Stage()
+        let clients = (0..<6).map { stage.client("\($0)") }
+        let (filters, topics) = (["a", "b", "a/b", "a/+", "+", "#", "a/#", "$s/+"], ["a", "b", "a/b", "c", "$s/x"])
+        var model = clients.map { _ in Set<String>() }
+        for _ in 0..<300 {
+            let (number, filter) = (Int.random(in: 0..<6, using: &random), filters.randomElement(using: &random) ?? "a")
+            if model[number].remove(filter) != nil {
+                stage.unsubscribe(filter, from: clients[number])
+            } else {
+                stage.subscribe(filter, qos: .atMostOnce, from: clients[number])
+                model[number].insert(filter)
+            }
+            for topic in topics where Int.random(in: 0..<3, using: &random) > 0 {
+                let found = Set(stage.recipients(of: topic, among: clients))
+                let wanted = model.indices.filter { number in
+                    model[number].contains { filter in
+                        let (a, b) = (Array(filter.utf8), Array(topic.utf8))
+                        return TopicFilter.matches(filter: a.span, topic: b.span)
+                    }
+                }
+                #expect(found == Set(wanted), "topic \(topic)")
+            }
+        }
+    }
+
     @Test("many groups of one filter come and go, each gets its copy")
     func groups() {
         var stage = Stage()
