@@ -243,6 +243,7 @@ struct Arena: ~Copyable {
 
     /// Does what the core asks for; `choice` lets the slow client read.
     private mutating func turn(_ choice: UInt8 = 0) {
+        if core.mustSearch { core.search(now: now) }
         var steps = core.takeSteps()
         while !steps.isEmpty {
             for step in steps { carryOut(step) }

@@ -71,7 +71,7 @@ extension BrokerCore {
         require(session.tail.isEmpty || session.isStored, "a tail of a session that is not on disk")
         require(sent.count == session.inFlight.count, "the queue in flight counts wrongly")
         require(waiting.count == session.waiting.count, "the waiting queue counts wrongly")
-        let filters = session.subscriptions.keys.reduce(0) { $0 + $1.count }
+        let filters = session.subscriptions.keys.reduce(0) { $0 + Subscription.weight(of: $1.span) }
         require(filters == session.filterBytes, "\(session.filterBytes) bytes of filters are booked, \(filters) are")
         require(Set(sent.map(\.packetID)).count == sent.count, "2.2.1-4: an identifier twice in flight")
         if let connection = session.connection {

@@ -35,6 +35,8 @@ extension BrokerCore {
         guard connection.stage == .connected,
             let index = connection.answers.firstIndex(where: { $0.token == answer.token })
         else { return }
+        // While its answers are many it is not read from.
+        if connection.mustWait { connection.heardOf = now }
         connection.answers[index].isReady = true
         let ready = connection.answers.prefix { $0.isReady }
         guard !ready.isEmpty else { return }
@@ -42,9 +44,7 @@ extension BrokerCore {
         for answer in ready.map(\.answer) where connection.stage == .connected {
             if answer.endsPublish, connection.openPublishes > 0 { connection.openPublishes -= 1 }
             send(answer.bytes, to: connection)
-            for granted in answer.granted {
-                sendRetained(for: granted, to: connection)
-            }
+            if !answer.granted.isEmpty { sendRetained(for: answer.granted, to: connection) }
         }
     }
 

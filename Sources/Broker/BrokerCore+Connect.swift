@@ -117,6 +117,7 @@ extension BrokerCore {
         if let longest = longestKeepAlive, keepAlive == 0 || keepAlive > longest { keepAlive = longest }
         connection.keepAliveSeconds = keepAlive
         connection.rate = ReadingRate(limits, now: now)
+        watchSilence(of: connection)
         send(
             Reply.accepted(
                 opening, version: connection.version, session: session, presence: presence, limits: limits,

@@ -71,7 +71,7 @@ extension BrokerCore {
             feedRetained(session, connection)
             sendWaiting(session, connection)
         }
-        let isWaiting = !session.retainedFeed.isEmpty && session.queueCount < connection.window
+        let isWaiting = session.retainedFeed.mayGoOn && session.queueCount < connection.window
         connection.hasMore = isWaiting || !hasRoom(connection)
         if connection.hasMore { touch(connection) }
         refill(session)
@@ -174,10 +174,12 @@ extension BrokerCore {
     private mutating func write(_ message: Message, to connection: Connection, _ head: PacketHead) -> Bool {
         let form = PacketForm(version: connection.version, qos: head.qos)
         var alias = connection.alias(for: message.topic)
-        var template = Reply.publish(message, form, identifiers: head.identifiers, alias: alias, now: now)
+        var template = Reply.publish(
+            message, form, identifiers: head.identifiers, alias: alias, now: now, &packetCache)
         if case .new = alias, template.bytes.count > connection.packetLimit {
             alias = .none
-            template = Reply.publish(message, form, identifiers: head.identifiers, alias: alias, now: now)
+            template = Reply.publish(
+                message, form, identifiers: head.identifiers, alias: alias, now: now, &packetCache)
         }
         guard template.bytes.count <= connection.packetLimit else { return false }
         if case .new(let number) = alias { connection.tell(number, of: message.topic) }

@@ -56,8 +56,8 @@ extension BrokerCore {
         }
         for group in audience.groups {
             let members = group.members
-            guard members.allSatisfy({ fitness(of: $0, for: message.qos) == .unable }) else { continue }
-            if members.contains(where: { isRefusing($0.session, $0.options.qos) }) { return true }
+            guard members.first(where: { fitness(of: $0, for: message.qos) != .unable }) == nil else { continue }
+            if members.first(where: { isRefusing($0.session, $0.options.qos) }) != nil { return true }
         }
         return false
     }
@@ -101,13 +101,11 @@ extension BrokerCore {
         var found: [Subscriber] = []
         var audience = Audience()
         subscribers.matchFilters(topic: topic.span) { place in
-            found.append(contentsOf: place.subscribers)
+            place.subscribers.forEach { found.append($0) }
             audience.groups.append(contentsOf: place.groups)
         }
         audience.recipients = Recipient.gather(found)
-        guard topic.count <= 1024 else { return audience }
-        if audiences.count >= 4096 { audiences.removeAll(keepingCapacity: true) }
-        audiences[topic] = audience
+        audiences.keep(audience, of: topic)
         return audience
     }
 
@@ -115,15 +113,21 @@ extension BrokerCore {
     func grant(of topic: [UInt8], to session: Session) -> Grant? {
         var found: [Subscriber] = []
         subscribers.matchFilters(topic: topic.span) { place in
-            found.append(contentsOf: place.subscribers.filter { $0.session === session })
+            if let own = place.subscribers[session] { found.append(own) }
         }
         return Recipient.gather(found).first?.grant(from: nil)
     }
 
-    private func canRetain(_ message: Message) -> Bool {
+    /// Whether there is room to keep a message for later subscribers.
+    func canRetain(_ message: Message) -> Bool {
+        guard !message.payload.isEmpty else { return true }
         let topic = message.topic
-        let old = retained.value(at: topic.span)?.cost ?? 0
-        return message.payload.isEmpty || (!isOverfull && retainedBytes - old + message.cost <= limits.retainedBytes)
+        let old = retained.value(at: topic.span)
+        guard !isOverfull, retainedBytes - (old?.cost ?? 0) + message.cost <= limits.retainedBytes else { return false }
+        guard let thing = message.loggingThing else { return true }
+        let own = retainedOfThings[thing] ?? (0, 0)
+        return own.bytes - (old?.cost ?? 0) + message.cost <= limits.retainedBytesPerThing
+            && (old != nil || own.topics < limits.retainedTopicsPerThing)
     }
 
     /// Keeps a message for later subscribers, in the place of an older one of its topic.
@@ -131,8 +135,18 @@ extension BrokerCore {
         let topic = message.topic
         // One that expired while the server was away is due at once, and then forgotten on disk as well.
         if let expires = message.expires { arm(.retained(topic), due: expires + 1) }
-        retainedBytes += message.cost - (retained.value(at: topic.span)?.cost ?? 0)
+        if let old = retained.value(at: topic.span) { count(old, topics: -1) }
+        count(message, topics: 1)
         retained.update(topic.span) { $0 = message }
+    }
+
+    /// Books a retained message in or, with -1, out.
+    private mutating func count(_ message: Message, topics: Int) {
+        retainedBytes += topics * message.cost
+        guard let thing = message.loggingThing else { return }
+        let own = retainedOfThings[thing] ?? (0, 0)
+        let left = own.topics + topics
+        retainedOfThings[thing] = left == 0 ? nil : (own.bytes + topics * message.cost, left)
     }
 
     private mutating func retain(_ message: Message) {
@@ -150,7 +164,7 @@ extension BrokerCore {
 
     mutating func forgetRetained(_ topic: [UInt8]) {
         guard let old = retained.value(at: topic.span) else { return }
-        retainedBytes -= old.cost
+        count(old, topics: -1)
         retained.update(topic.span) { $0 = nil }
         record(.forgetRetained(topic: topic))
     }

@@ -191,7 +191,7 @@ extension BrokerCore {
     mutating func arm(_ subject: Deadlines.Subject, due: Int64) {
         deadlines.add(subject, due: due)
         // Clients that come and go leave entries that hold no more.
-        if deadlines.count > 4 * (sessions.count + retained.count) + 1024 { rebuildDeadlines() }
+        if deadlines.count > 4 * (sessions.count + retained.count + connections.count) + 1024 { rebuildDeadlines() }
     }
 
     private mutating func rebuildDeadlines() {
@@ -211,7 +211,32 @@ extension BrokerCore {
         }
         // Rather too early than never.
         for connection in connections.values where connection.isPaused { fresh.add(.reading(connection), due: now) }
+        for (identity, connection) in connections {
+            if let due = connection.silenceDue { fresh.add(.silence(identity, at: due), due: due) }
+        }
         deadlines = fresh
+    }
+
+    /// Looks after a connection when it will have been silent for too long; one that has no limit is looked after no more.
+    mutating func watchSilence(of connection: Connection) {
+        connection.silenceDue = connection.patience.map { connection.heardOf + $0 + 1 }
+        guard let due = connection.silenceDue else { return }
+        arm(.silence(ObjectIdentifier(connection), at: due), due: due)
+    }
+
+    /// Ends a connection that has been silent for too long: without CONNECT, or for 1.5 times its keep-alive [MQTT-3.1.2-22].
+    private mutating func meetSilence(_ identity: ObjectIdentifier, _ due: Int64) {
+        guard let connection = connections[identity], connection.silenceDue == due else { return }
+        // Who is not read from cannot be heard of.
+        if connection.stage == .connected, connection.mustWait { connection.heardOf = now }
+        guard let patience = connection.patience, now - connection.heardOf > patience else {
+            return watchSilence(of: connection)
+        }
+        if connection.stage == .connected {
+            end(connection, reason: .keepAliveTimeout, will: .send)
+        } else {
+            end(connection, reason: nil, will: .drop)
+        }
     }
 
     /// A message that waits is to go when it expires.
@@ -236,9 +261,16 @@ extension BrokerCore {
         }
     }
 
+    /// What is done in one turn of the loop, of what is due.
+    package static let deadlinesPerTurn = 1000
+
     /// Does what is due: ends sessions, publishes wills, forgets retained messages.
+    ///
+    /// Where that is much, the rest stays due.
     mutating func meetDeadlines() {
-        while let subject = deadlines.next(upTo: now) {
+        var left = Self.deadlinesPerTurn
+        while left > 0, let subject = deadlines.next(upTo: now) {
+            left -= 1
             switch subject {
             case .session(let key):
                 guard let session = sessions[key] else { continue }
@@ -254,6 +286,8 @@ extension BrokerCore {
                 forgetRetained(topic)
             case .reading(let connection):
                 resume(connection)
+            case .silence(let identity, let due):
+                meetSilence(identity, due)
             }
         }
     }

@@ -75,6 +75,7 @@ extension BrokerCore {
         defer { heldBack.removeAll() }
         for connection in heldBack {
             connection.isHeldBack = false
+            connection.heardOf = now
             touch(connection)
         }
         return !heldBack.isEmpty
@@ -94,6 +95,7 @@ extension BrokerCore {
     /// The pause is over.
     mutating func resume(_ connection: Connection) {
         connection.isPaused = false
+        connection.heardOf = now
         touch(connection)
     }
 }

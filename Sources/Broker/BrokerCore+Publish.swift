@@ -44,7 +44,10 @@ extension BrokerCore {
         defer { holdBack(connection) }
         let mark = changeMark
         guard distribute(message, from: session, .refusable) else {
-            let why: StaticString = "the queue of a subscriber that is away is full"
+            let why: StaticString =
+                message.retain && !canRetain(message)
+                ? "as much is retained as may be, of all or of this device"
+                : "the queue of a subscriber that is away is full"
             return refuse(message.qos, packetID, .quotaExceeded, "\(why)", telling: why, connection)
         }
         let answer = acknowledgement(of: message.qos, packetID, connection.version)

@@ -47,7 +47,7 @@ extension BrokerCore {
         if !limits.allow(topic: filter) { return .topicFilterInvalid }
         let isFull =
             session.subscriptions.count >= limits.subscriptionsPerClient
-            || session.filterBytes + whole.count > limits.filterBytesPerClient
+            || session.filterBytes + Subscription.weight(of: whole) > limits.filterBytesPerClient
         if isFull, session.subscriptions[whole.copy()] == nil { return .quotaExceeded }
         // A filter that is forbidden by --deny is refused in the same way in both versions.
         return policy.maySubscribe(session.principal, filter: filter) ? nil : .unspecifiedError
@@ -67,20 +67,20 @@ extension BrokerCore {
     }
 
     mutating func plant(_ subscription: Subscription, of session: Session) {
-        audiences.removeAll(keepingCapacity: true)
         let subscriber = Subscriber(
             session: session, options: subscription.options, identifier: subscription.identifier)
         let path = subscription.topicFilter
+        audiences.forget(filter: path)
         subscribers.update(path.span) { place in
-            var filled = place ?? FilterPlace()
-            filled.put(subscriber, as: subscription)
-            place = filled
+            // Changed where it stands: a copy would cost as much as there are subscribers.
+            if place == nil { place = FilterPlace() }
+            place?.put(subscriber, as: subscription)
         }
     }
 
     mutating func uproot(_ subscription: Subscription, of session: Session) {
-        audiences.removeAll(keepingCapacity: true)
         let path = subscription.topicFilter
+        audiences.forget(filter: path)
         subscribers.update(path.span) { place in
             place?.remove(session, subscription)
             if place?.isEmpty == true { place = nil }

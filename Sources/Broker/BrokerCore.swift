@@ -36,10 +36,10 @@ package struct BrokerCore: ~Copyable {
     var connections: [ObjectIdentifier: Connection] = [:]
     var subscribers = TopicTree<FilterPlace>()
     var retained = TopicTree<Message>()
-    /// Audiences of topics that were published to lately.
-    var audiences: [[UInt8]: Audience] = [:]
+    var audiences = Audiences()
     var deadlines = Deadlines()
     var connectionCounts = ConnectionCounts()
+    var packetCache = PacketCache()
     /// Connections that end at the end of this turn.
     var condemned: [(Connection, ReasonCode)] = []
     /// Bytes of all messages that wait for sessions, in memory or not, those for several counted as often.
@@ -58,6 +58,11 @@ package struct BrokerCore: ~Copyable {
     var heldBack: [Connection] = []
     /// Memory of all retained messages.
     var retainedBytes = 0
+    /// What is retained on the log topics of each thing.
+    var retainedOfThings: [[UInt8]: (bytes: Int, topics: Int)] = [:]
+    /// Nodes of `retained` that may still be looked at in this turn of the loop, and who waits for the next one.
+    var stepsLeft = BrokerCore.stepsPerTurn
+    var searching: [Session] = []
     var now: Int64 = 0
     private var nextToken: UInt64 = 1
     private var dirty: [Connection] = []
@@ -87,6 +92,7 @@ package struct BrokerCore: ~Copyable {
     package mutating func opened(_ connection: Connection, now: Int64) {
         self.now = now
         connections[ObjectIdentifier(connection)] = connection
+        watchSilence(of: connection)
     }
 
     /// One whole packet has arrived.
@@ -124,27 +130,17 @@ package struct BrokerCore: ~Copyable {
         finish(connection, .connectionLost, will: .send)
     }
 
-    /// Time has passed: keep-alives, unfinished connections and ended sessions are looked after.
+    /// Time has passed: what is due is done, and who was held back may send one more packet.
     ///
     /// Call about once a second.
     package mutating func tick(now: Int64) {
         self.now = now
-        for connection in Array(connections.values) {
-            book(connection)
-            // Who is not read from cannot be heard of.
-            if connection.stage == .connected, connection.mustWait { connection.heardOf = now }
-            let idle = now - connection.heardOf
-            if connection.stage != .connected {
-                if idle > Self.connectPatience { end(connection, reason: nil, will: .drop) }
-            } else if connection.keepAliveSeconds > 0, idle > Int64(connection.keepAliveSeconds) * 1500 {
-                end(connection, reason: .keepAliveTimeout, will: .send)
-            }
-        }
         goOn()
         meetDeadlines()
     }
 
-    /// When something is due next, milliseconds since 1970: a will, the end of a session or of a retained message.
+    /// When something is due next, milliseconds since 1970: a will, the end of a session, of a retained message or of a
+    /// client's silence.
     package var deadline: Int64? { deadlines.first }
 
     /// `deadline` has come.
@@ -229,12 +225,13 @@ package struct BrokerCore: ~Copyable {
 
     private mutating func forget() {
         isForgetful = true
-        (sessions, deviceSessions, audiences) = ([:], [:], [:])
+        (sessions, deviceSessions, audiences) = ([:], [:], Audiences())
         (subscribers, retained) = (TopicTree(), TopicTree())
-        (queuedBytes, heldBytes, retainedBytes) = (0, 0, 0)
+        (queuedBytes, heldBytes, retainedBytes, retainedOfThings) = (0, 0, 0, [:])
         (estates, reads) = ([:], [:])
         deadlines.removeAll()
         condemned.removeAll()
+        searching.removeAll()
         commits.forget()
     }
 

@@ -9,7 +9,7 @@ package struct BrokerLimits: Sendable {
     package var filtersPerSubscribe: Int?
     /// Subscriptions that one client may hold.
     package var subscriptionsPerClient = 10_000
-    /// Bytes of all their filters together.
+    /// Bytes of all their filters together; each level beyond the eighth counts as 128.
     package var filterBytesPerClient = 4 << 20
     /// The highest QoS of publications, wills and subscriptions.
     package var maximumQoS = QoS.exactlyOnce
@@ -35,6 +35,10 @@ package struct BrokerLimits: Sendable {
     package var memoryBytes = 1 << 30
     /// Bytes of all retained messages; then publishers of more are refused.
     package var retainedBytes = 256 << 20
+    /// Bytes of the retained messages on the log topics of one thing, the only ones that a device may retain on.
+    package var retainedBytesPerThing = 1 << 20
+    /// Such topics of one thing: their prefix is the device's to choose.
+    package var retainedTopicsPerThing = 1000
     /// Sessions, connected or kept.
     package var sessions = 1_000_000
     /// Sessions of one device, under different client identifiers.

@@ -37,6 +37,8 @@ package final class Connection {
     let openedAt: Int64
     /// When the connection was opened or last heard of, milliseconds.
     package var heardOf: Int64
+    /// When the core looks whether it has been silent for too long, milliseconds; nil = never.
+    var silenceDue: Int64?
     /// For the shell: finds its handler again.
     package var handle: AnyObject?
     var isDirty = false
@@ -95,6 +97,11 @@ package final class Connection {
     package var isConnected: Bool { stage == .connected }
     /// Whether messages may be sent to the client.
     var isOpen: Bool { stage == .connected && !isCondemned }
+    /// Milliseconds that it may be silent; nil = as long as it likes.
+    var patience: Int64? {
+        guard stage == .connected else { return BrokerCore.connectPatience }
+        return keepAliveSeconds > 0 ? Int64(keepAliveSeconds) * 1500 : nil
+    }
     var isOverWindow: Bool { openPublishes >= Int(BrokerCore.receiveMaximum) }
     /// Whether the shell must hold back further packets: the client is not known yet, has enough requests open, sends too
     /// fast, or memory is short.

@@ -11,6 +11,9 @@ struct Deadlines {
         case retained([UInt8])
         /// The end of a client's pause.
         case reading(Connection)
+        /// The connection with this identity may have been silent for too long; `at` tells it from an older entry, and from
+        /// one of a connection that had the same identity.
+        case silence(ObjectIdentifier, at: Int64)
     }
 
     private var heap: [(due: Int64, subject: Subject)] = []

@@ -1,3 +1,4 @@
+import ByteKit
 package import MQTTWire
 
 /// One application message on its way through the broker; its bytes are shared by everybody who gets it.
@@ -18,8 +19,6 @@ package final class Message {
     let kind: TopicClass
     /// Places in queues that hold the message.
     var holders = 0
-    /// The encoded packets so far, by form.
-    var packets: [PacketForm: PacketTemplate] = [:]
 
     package init(
         topic: [UInt8], payload: [UInt8], qos: QoS, retain: Bool = false, properties: [UInt8] = [],
@@ -48,6 +47,12 @@ package final class Message {
     /// What the message holds with one place in a queue, in bytes.
     var cost: Int { topic.count + payload.count + properties.count + Self.overhead }
 
+    /// The thing whose log topic it was published to: that follows from the topic, also after a restart.
+    var loggingThing: [UInt8]? {
+        guard case .deviceLog(let thing) = kind else { return nil }
+        return Array(topic[thing.start..<thing.end])
+    }
+
     func isExpired(now: Int64) -> Bool {
         expires.map { $0 < now } ?? false
     }
@@ -63,6 +68,24 @@ package final class Message {
 struct PacketForm: Hashable {
     var version: MQTTVersion
     var qos: QoS
+}
+
+/// The encoded packets of the message that was written last: one that goes to many is encoded once for each form.
+///
+/// No longer than that: encoded forms would hold more memory than the messages, and nobody counts them.
+struct PacketCache {
+    private var message: Message?
+    private var packets: [PacketForm: PacketTemplate] = [:]
+
+    func packet(of message: Message, _ form: PacketForm) -> PacketTemplate? {
+        self.message === message ? packets[form] : nil
+    }
+
+    mutating func keep(_ packet: PacketTemplate, of message: Message, _ form: PacketForm) {
+        if self.message !== message { packets.removeAll(keepingCapacity: true) }
+        self.message = message
+        packets[form] = packet
+    }
 }
 
 /// An encoded PUBLISH whose first byte and packet identifier are still to be set.

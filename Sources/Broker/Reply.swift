@@ -111,7 +111,8 @@ enum Reply {
 
     /// The PUBLISH of a message in one form; the flags of the first byte and the packet identifier are left to patch.
     static func publish(
-        _ message: Message, _ form: PacketForm, identifiers: [UInt32], alias: TopicAlias, now: Int64
+        _ message: Message, _ form: PacketForm, identifiers: [UInt32], alias: TopicAlias, now: Int64,
+        _ cache: inout PacketCache
     ) -> PacketTemplate {
         var (topic, number): ([UInt8], UInt16?) = (message.topic, nil)
         switch alias {
@@ -120,7 +121,7 @@ enum Reply {
         case .known(let alias): (topic, number) = ([], alias)
         }
         let isCommon = form.version == .v311 || (identifiers.isEmpty && number == nil && message.expires == nil)
-        if isCommon, let known = message.packets[form] { return known }
+        if isCommon, let known = cache.packet(of: message, form) { return known }
         var template = PacketTemplate(bytes: [], packetIDOffset: 0)
         template.bytes = encoded(form.version) { (encoder, bytes) throws(MQTTFault) in
             var block = message.properties
@@ -137,7 +138,7 @@ enum Reply {
                 topic: topic.span, qos: form.qos, properties: block.span, payload: payload.span, to: &bytes)
             template.packetIDOffset = layout.packetIDStart ?? 0
         }
-        if isCommon { message.packets[form] = template }
+        if isCommon { cache.keep(template, of: message, form) }
         return template
     }
 

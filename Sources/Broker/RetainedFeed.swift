@@ -1,93 +1,197 @@
+import ByteKit
 import MQTTWire
 
 /// Subscriptions whose retained messages a session is still to get (clause 3.3.1.3).
 ///
-/// They wait outside of the session's queue and enter it as far as the client's window goes: it has one subscription's
-/// topics at hand, and looks for the next ones when these are done.
+/// They wait outside of the session's queue and enter it as far as the client's window goes. They are looked for only when
+/// the client has room for one more, so that what it gets is what is kept then.
 struct RetainedFeed {
-    private var waiting: [Subscription] = []
-    private var current: Subscription?
-    private var topics: [[UInt8]] = []
+    /// Bytes of the filters that are looked for together.
+    private static let bytesTogether = 16 << 10
 
-    var isEmpty: Bool { current == nil && waiting.isEmpty }
+    /// In the order in which they were made; those that do not stand in `numbers` count no more.
+    private var waiting: [Item] = []
+    private var current: Search?
+    /// Which subscription of each filter is to be fed.
+    private var numbers: [[UInt8]: Int] = [:]
+    private var lastNumber = 0
+    /// Whether the session has its turn with `BrokerCore.search`.
+    var isInLine = false
 
-    mutating func add(_ subscription: Subscription) {
-        remove(subscription.filter)
-        waiting.append(subscription)
+    fileprivate struct Item {
+        let subscription: Subscription
+        let number: Int
     }
 
-    /// Forgets a subscription that ended or was made anew.
+    /// Subscriptions whose messages are looked for.
+    fileprivate struct Search {
+        let items: [Item]
+        /// Those without wildcards, which have one topic each.
+        var exact: [Int] = []
+        /// Those with wildcards, in the order of the walk's numbers.
+        var wild: [Int] = []
+        var walk: TopicWalk<Message>
+    }
+
+    var isEmpty: Bool { numbers.isEmpty }
+    /// Whether there is more, and no other session's turn comes first.
+    var mayGoOn: Bool { !isEmpty && !isInLine }
+
+    func has(_ filter: [UInt8]) -> Bool { numbers[filter] != nil }
+
+    /// Takes up a new subscription, in the place of an older one with the same filter.
+    mutating func add(_ subscription: Subscription) {
+        lastNumber += 1
+        numbers[subscription.filter] = lastNumber
+        waiting.append(Item(subscription: subscription, number: lastNumber))
+        // Who makes the same one again and again leaves those that count no more.
+        if waiting.count > 2 * numbers.count + 16 { waiting = waiting.filter(counts) }
+    }
+
+    /// Forgets a subscription that ended.
     mutating func remove(_ filter: [UInt8]) {
-        if !waiting.isEmpty { waiting.removeAll { $0.filter == filter } }
-        guard current?.filter == filter else { return }
-        current = nil
-        topics = []
+        numbers[filter] = nil
+        if numbers.isEmpty { (waiting, current) = ([], nil) }
     }
 
     /// The connection is gone: a subscription that was not done begins again on the next one.
     mutating func rewind() {
-        if let current { waiting.insert(current, at: 0) }
+        if let current { waiting.insert(contentsOf: current.items.filter(counts), at: 0) }
         current = nil
-        topics = []
     }
 
-    /// The next topic and the subscription that it is for; nil where nothing is left or nothing was found.
+    private func counts(_ item: Item) -> Bool { numbers[item.subscription.filter] == item.number }
+
+    /// The next message and the subscription that it is for; nil where none or no step is left.
     ///
-    /// Looks for the topics of one subscription at most: that may take as long as there are retained messages.
-    mutating func next(_ find: (_ filter: [UInt8]) -> [[UInt8]]) -> (subscription: Subscription, topic: [UInt8])? {
-        if topics.isEmpty {
-            current = nil
-            guard !waiting.isEmpty else { return nil }
-            let subscription = waiting.removeFirst()
-            current = subscription
-            topics = find(subscription.filter)
+    /// - Parameter steps: nodes of the tree that may still be looked at.
+    mutating func next(
+        in retained: TopicTree<Message>, steps: inout Int
+    ) -> (subscription: Subscription, message: Message)? {
+        while steps > 0, !isEmpty {
+            if current == nil { current = takeWaiting(retained, &steps) }
+            if let (place, message) = current?.next(in: retained, steps: &steps) {
+                if let item = current?.items[place], counts(item) { return (item.subscription, message) }
+            } else if current?.isDone == true {
+                for item in current?.items ?? [] where counts(item) { numbers[item.subscription.filter] = nil }
+                current = nil
+            }
         }
-        guard let current, let topic = topics.popLast() else { return nil }
-        return (current, topic)
+        return nil
+    }
+
+    private mutating func takeWaiting(_ retained: TopicTree<Message>, _ steps: inout Int) -> Search {
+        var (items, taken, bytes): ([Item], Int, Int) = ([], 0, 0)
+        for item in waiting {
+            guard bytes < Self.bytesTogether else { break }
+            taken += 1
+            bytes += item.subscription.filter.count
+            if counts(item) { items.append(item) }
+        }
+        waiting.removeFirst(taken)
+        steps -= bytes / 4
+        return Search(items, retained)
     }
 }
 
+extension RetainedFeed.Search {
+    fileprivate init(_ items: [RetainedFeed.Item], _ retained: TopicTree<Message>) {
+        self.items = items
+        for (place, item) in items.enumerated() {
+            TopicName.isValid(item.subscription.filter.span) ? exact.append(place) : wild.append(place)
+        }
+        exact.reverse()
+        walk = TopicWalk(wild.map { items[$0].subscription.filter }, in: retained)
+    }
+
+    fileprivate var isDone: Bool { exact.isEmpty && walk.isDone }
+
+    /// The next message and the place among `items` of the subscription that it is for.
+    fileprivate mutating func next(
+        in retained: TopicTree<Message>, steps: inout Int
+    ) -> (place: Int, message: Message)? {
+        while steps > 0, let place = exact.popLast() {
+            steps -= 1
+            let filter = items[place].subscription.filter
+            if let message = retained.value(at: filter.span) { return (place, message) }
+        }
+        return walk.next(in: retained, steps: &steps).map { (wild[$0.filter], $0.value) }
+    }
+}
+
+//  Looking for retained messages costs as much as there are of them, whether or not they match. What all sessions may look
+//  for together in one turn of the loop is therefore bounded; who is not done then stands in line for the next turn.
+
 extension BrokerCore {
-    /// Retained messages that one session gets in one turn of the loop.
-    private static let retainedPerTurn = 256
+    /// Nodes of the tree that are looked at in one turn of the loop, for all sessions together: some milliseconds.
+    package static let stepsPerTurn = 16_384
+    /// The same for one session, before it is the next one's turn.
+    private static let stepsPerSession = 4096
+    /// What a message costs that is handed out, in nodes.
+    private static let stepsPerMessage = 8
 
-    /// Lets what is kept for a new subscription follow the SUBACK that grants it; nothing for a shared one (4.8.2).
-    mutating func sendRetained(for granted: Granted, to connection: Connection) {
-        let subscription = granted.subscription
-        let handling = subscription.options.retainHandling
-        guard let session = connection.session, !subscription.isShared,
-            handling == .sendAlways || (handling == .sendIfNew && granted.isNew)
-        else { return }
-        session.retainedFeed.add(subscription)
-        feed(session)
-    }
-
-    /// Hands out retained messages while the client has room for them.
-    mutating func feedRetained(_ session: Session, _ connection: Connection) {
-        var left = Self.retainedPerTurn
-        while left > 0, hasRoom(connection), session.queueCount < connection.window, !session.retainedFeed.isEmpty {
-            left -= 1
-            guard let (subscription, topic) = nextRetained(of: session) else { return }
-            // What is kept there now: the client may have had a newer message meanwhile.
-            guard let message = retained.value(at: topic.span), !message.isExpired(now: now) else { continue }
-            let subscriber = Subscriber(
-                session: session, options: subscription.options, identifier: subscription.identifier)
-            var grant = subscriber.grant
-            grant.keepsRetain = true
-            let qos = min(message.qos, grant.qos)
-            if qos == .atMostOnce {
-                deliverOnce(message, to: session, retain: true, identifiers: grant.identifiers)
-            } else {
-                enqueue(message, qos, grant, retain: true, for: session)
+    /// Lets what is kept for new subscriptions follow the SUBACK that grants them; nothing for a shared one (4.8.2).
+    mutating func sendRetained(for granted: [Granted], to connection: Connection) {
+        guard let session = connection.session else { return }
+        for granted in granted {
+            let subscription = granted.subscription
+            let handling = subscription.options.retainHandling
+            guard !subscription.isShared, handling == .sendAlways || (handling == .sendIfNew && granted.isNew) else {
+                continue
             }
+            // The same filter again in one SUBSCRIBE is as in another one [MQTT-3.8.4-5].
+            if session.retainedFeed.has(subscription.filter) { feed(session) }
+            session.retainedFeed.add(subscription)
+        }
+        if !session.retainedFeed.isEmpty { feed(session) }
+    }
+
+    /// Hands out retained messages while the client has room for them and the turn has steps left.
+    mutating func feedRetained(_ session: Session, _ connection: Connection) {
+        guard !session.retainedFeed.isInLine else { return }
+        var steps = min(Self.stepsPerSession, stepsLeft)
+        stepsLeft -= steps
+        while hasRoom(connection), session.queueCount < connection.window,
+            let (subscription, message) = session.retainedFeed.next(in: retained, steps: &steps)
+        {
+            guard !message.isExpired(now: now) else { continue }
+            send(message, for: subscription, to: session)
+            steps -= Self.stepsPerMessage
+        }
+        stepsLeft += steps
+        guard steps <= 0, !session.retainedFeed.isEmpty else { return }
+        session.retainedFeed.isInLine = true
+        searching.append(session)
+    }
+
+    private mutating func send(_ message: Message, for subscription: Subscription, to session: Session) {
+        let subscriber = Subscriber(
+            session: session, options: subscription.options, identifier: subscription.identifier)
+        var grant = subscriber.grant
+        grant.keepsRetain = true
+        let qos = min(message.qos, grant.qos)
+        if qos == .atMostOnce {
+            deliverOnce(message, to: session, retain: true, identifiers: grant.identifiers)
+        } else {
+            enqueue(message, qos, grant, retain: true, for: session)
         }
     }
 
-    private func nextRetained(of session: Session) -> (subscription: Subscription, topic: [UInt8])? {
-        session.retainedFeed.next { filter in
-            var topics: [[UInt8]] = []
-            retained.matchTopics(filter: filter.span) { topics.append($0.topic) }
-            return topics
+    /// Whether `search` is to be called a moment from now, when others have had their turn.
+    package var mustSearch: Bool { stepsLeft < Self.stepsPerTurn }
+
+    /// Goes on looking for retained messages, one turn of the loop.
+    package mutating func search(now: Int64) {
+        self.now = now
+        stepsLeft = Self.stepsPerTurn
+        let line = searching
+        var next = 0
+        searching = []
+        while next < line.count, stepsLeft > 0 {
+            line[next].retainedFeed.isInLine = false
+            feed(line[next])
+            next += 1
         }
+        searching.insert(contentsOf: line[next...], at: 0)
     }
 }

@@ -69,14 +69,14 @@ package final class Session {
     /// Puts a subscription in place; answers the one with the same filter that it replaces.
     func subscribe(_ subscription: Subscription) -> Subscription? {
         let replaced = subscriptions.updateValue(subscription, forKey: subscription.filter)
-        if replaced == nil { filterBytes += subscription.filter.count }
+        if replaced == nil { filterBytes += Subscription.weight(of: subscription.filter.span) }
         return replaced
     }
 
     /// Ends a subscription; nil where there was none.
     func unsubscribe(_ filter: [UInt8]) -> Subscription? {
         guard let ended = subscriptions.removeValue(forKey: filter) else { return nil }
-        filterBytes -= filter.count
+        filterBytes -= Subscription.weight(of: filter.span)
         return ended
     }
 

@@ -7,26 +7,18 @@ import MQTTWire
 final class ShareGroup {
     /// `$share/NAME/FILTER`.
     let filter: [UInt8]
-    private(set) var members: [Subscriber]
-    private var next = 0
+    private(set) var members = Roster()
 
-    init(filter: [UInt8], first: Subscriber) {
+    init(filter: [UInt8]) {
         self.filter = filter
-        members = [first]
     }
 
     func put(_ subscriber: Subscriber) {
-        if let index = members.firstIndex(where: { $0.session === subscriber.session }) {
-            members[index] = subscriber
-        } else {
-            members.append(subscriber)
-        }
+        members.put(subscriber)
     }
 
     func remove(_ session: Session) {
-        guard let index = members.firstIndex(where: { $0.session === session }) else { return }
-        members.remove(at: index)
-        if next > index { next -= 1 }
+        members.remove(session)
     }
 
     /// How well a member can take a message now.
@@ -44,16 +36,6 @@ final class ShareGroup {
 
     /// Picks a member, in turn among those that fit best; nil where nobody can take the message.
     func pick(_ fitness: (Subscriber) -> Fitness) -> Subscriber? {
-        var best: (index: Int, fitness: Fitness)?
-        for offset in members.indices {
-            let index = (next + offset) % members.count
-            let found = fitness(members[index])
-            guard found > best?.fitness ?? .unable else { continue }
-            best = (index, found)
-            if found == .ready { break }
-        }
-        guard let best else { return nil }
-        next = (best.index + 1) % members.count
-        return members[best.index]
+        members.pick(above: .unable, upTo: .ready, fitness)
     }
 }

@@ -17,6 +17,13 @@ package struct Subscription: Equatable, Sendable {
     }
 
     var isShared: Bool { TopicFilter.isShared(filter.span) }
+
+    /// Bytes that a filter counts for: its own, and for each level beyond the eighth what the tree needs for a level.
+    static func weight(of filter: Span<UInt8>) -> Int {
+        var slashes = 0
+        for index in filter.indices where filter[index] == UInt8(ascii: "/") { slashes += 1 }
+        return filter.count + 128 * max(0, slashes - 7)
+    }
 }
 
 /// A subscriber as the tree of filters holds it.
@@ -96,40 +103,38 @@ struct Recipient {
 
 /// All that is subscribed at one filter.
 struct FilterPlace {
-    private(set) var subscribers: [Subscriber] = []
+    private(set) var subscribers = Roster()
     private(set) var groups: [ShareGroup] = []
+    /// Where each group stands, by its whole filter.
+    private var places: [[UInt8]: Int] = [:]
 
     var isEmpty: Bool { subscribers.isEmpty && groups.isEmpty }
 
     /// Puts a subscription in the place of an older one of the same session [MQTT-3.8.4-3].
     mutating func put(_ subscriber: Subscriber, as subscription: Subscription) {
-        guard subscription.isShared else {
-            subscribers.removeAll { $0.session === subscriber.session }
-            return subscribers.append(subscriber)
-        }
-        if let group = group(subscription.filter) {
-            group.put(subscriber)
-        } else {
-            groups.append(ShareGroup(filter: subscription.filter, first: subscriber))
-        }
+        guard subscription.isShared else { return subscribers.put(subscriber) }
+        let filter = subscription.filter
+        let group = group(filter) ?? ShareGroup(filter: filter)
+        group.put(subscriber)
+        guard places[filter] == nil else { return }
+        places[filter] = groups.count
+        groups.append(group)
     }
 
     mutating func remove(_ session: Session, _ subscription: Subscription) {
-        guard subscription.isShared else { return subscribers.removeAll { $0.session === session } }
-        guard let group = group(subscription.filter) else { return }
-        group.remove(session)
-        if group.members.isEmpty { groups.removeAll { $0 === group } }
+        guard subscription.isShared else { return subscribers.remove(session) }
+        guard let place = places[subscription.filter] else { return }
+        groups[place].remove(session)
+        guard groups[place].members.isEmpty else { return }
+        places[subscription.filter] = nil
+        let last = groups.removeLast()
+        guard place < groups.count else { return }
+        groups[place] = last
+        places[last.filter] = place
     }
 
     /// The group with this whole filter.
     func group(_ filter: [UInt8]) -> ShareGroup? {
-        groups.first { $0.filter == filter }
+        places[filter].map { groups[$0] }
     }
-}
-
-/// Who gets the messages of one topic.
-struct Audience {
-    var recipients: [Recipient] = []
-    /// Each group gets one copy (clause 4.8.2).
-    var groups: [ShareGroup] = []
 }

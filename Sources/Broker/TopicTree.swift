@@ -1,22 +1,15 @@
 import ByteKit
 
-/// A tree of topic levels: of filters, to be asked with a topic, or of topics, to be asked with a filter (MQTT 4.7).
+/// A tree of topic levels: of filters, to be asked with a topic, or of topics, to be asked with filters (MQTT 4.7).
 ///
-/// A level's name is looked up by a seeded hash of its bytes and then compared byte by byte; nothing is allocated while
-/// matching. Recursion is as deep as the topic has levels, which `TopicPolicy.levelLimit` bounds.
+/// A level's name is looked up by a seeded hash of its bytes and then compared byte by byte; nothing is allocated while a
+/// topic is matched. Recursion is as deep as the topic has levels, which `TopicPolicy.levelLimit` bounds. Filters are
+/// matched by a `TopicWalk`.
 package struct TopicTree<Value> {
-    private final class Node {
-        let name: [UInt8]
-        var children: [UInt64: [Node]] = [:]
-        var value: Value?
-
-        init(name: [UInt8]) {
-            self.name = name
-        }
-    }
-
-    private let root = Node(name: [])
+    let root = TopicNode<Value>(name: [], hash: 0, serial: 0)
     private let seed = UInt64.random(in: .min ... .max)
+    /// The serial of the newest node.
+    private(set) var lastSerial: UInt64 = 0
     /// Topics or filters that have a value.
     package private(set) var count = 0
 
@@ -51,14 +44,9 @@ package struct TopicTree<Value> {
         matchFilters(root, topic, TopicLevels(topic, from: 0), wildcards: !isReserved, visit)
     }
 
-    /// Visits the values of all topics in the tree that match `filter`.
-    package func matchTopics(filter: Span<UInt8>, _ visit: (Value) -> Void) {
-        matchTopics(root, filter, TopicLevels(filter, from: 0), isRoot: true, visit)
-    }
-
     /// Visits every value.
     package func forEach(_ visit: (Value) -> Void) {
-        forEach(root, isRoot: false, visit)
+        forEach(root, visit)
     }
 }
 
@@ -74,24 +62,18 @@ extension TopicTree {
         return state ^ (state >> 29)
     }
 
-    private func child(of node: Node, _ level: Span<UInt8>) -> Node? {
-        guard !node.children.isEmpty, let bucket = node.children[hash(level)] else { return nil }
-        for node in bucket {
-            let name = node.name
-            if name.span.equals(level) { return node }
-        }
-        return nil
+    func child(of node: TopicNode<Value>, _ level: Span<UInt8>) -> TopicNode<Value>? {
+        node.count == 0 ? nil : node.find(level, hash: hash(level))
     }
 
-    private func add(_ level: Span<UInt8>, to node: Node) -> Node {
-        var name: [UInt8] = []
-        name.append(level)
-        let made = Node(name: name)
-        node.children[hash(level), default: []].append(made)
+    private mutating func add(_ level: Span<UInt8>, to node: TopicNode<Value>) -> TopicNode<Value> {
+        lastSerial += 1
+        let made = TopicNode<Value>(name: level.copy(), hash: hash(level), serial: lastSerial)
+        node.add(made)
         return made
     }
 
-    private func find(_ path: Span<UInt8>) -> Node? {
+    private func find(_ path: Span<UInt8>) -> TopicNode<Value>? {
         var node = root
         var levels = TopicLevels(path, from: 0)
         while let level = levels.next(path) {
@@ -101,22 +83,16 @@ extension TopicTree {
         return node
     }
 
-    private func prune(_ trail: [Node]) {
+    private func prune(_ trail: [TopicNode<Value>]) {
         for index in trail.indices.dropFirst().reversed() {
             let node = trail[index]
-            guard node.value == nil, node.children.isEmpty else { return }
-            let parent = trail[index - 1]
-            let name = node.name
-            let key = hash(name.span)
-            parent.children[key]?.removeAll { $0 === node }
-            if parent.children[key]?.isEmpty == true {
-                parent.children[key] = nil
-            }
+            guard node.value == nil, node.count == 0 else { return }
+            trail[index - 1].remove(node)
         }
     }
 
     private func matchFilters(
-        _ node: Node, _ topic: Span<UInt8>, _ levels: TopicLevels, wildcards: Bool, _ visit: (Value) -> Void
+        _ node: TopicNode<Value>, _ topic: Span<UInt8>, _ levels: TopicLevels, wildcards: Bool, _ visit: (Value) -> Void
     ) {
         if wildcards, let rest = child(of: node, hashSign.span), let value = rest.value {
             visit(value)
@@ -134,32 +110,12 @@ extension TopicTree {
         }
     }
 
-    private func matchTopics(
-        _ node: Node, _ filter: Span<UInt8>, _ levels: TopicLevels, isRoot: Bool, _ visit: (Value) -> Void
-    ) {
-        var levels = levels
-        guard let level = levels.next(filter) else {
-            if let value = node.value { visit(value) }
-            return
-        }
-        let name = filter.slice(level)
-        if name.equals(hashSign.span) {
-            if !isRoot, let value = node.value { visit(value) }
-            forEach(node, isRoot: isRoot, visit)
-        } else if name.equals(plusSign.span) {
-            for next in node.children.values.joined() where !(isRoot && next.name.first == UInt8(ascii: "$")) {
-                matchTopics(next, filter, levels, isRoot: false, visit)
-            }
-        } else if let next = child(of: node, name) {
-            matchTopics(next, filter, levels, isRoot: false, visit)
-        }
-    }
-
-    /// Visits the values below `node`, without its own.
-    private func forEach(_ node: Node, isRoot: Bool, _ visit: (Value) -> Void) {
-        for next in node.children.values.joined() where !(isRoot && next.name.first == UInt8(ascii: "$")) {
+    /// Visits the values below `node`.
+    private func forEach(_ node: TopicNode<Value>, _ visit: (Value) -> Void) {
+        var place = TopicNode<Value>.Place()
+        while let next = node.next(&place) {
             if let value = next.value { visit(value) }
-            forEach(next, isRoot: false, visit)
+            forEach(next, visit)
         }
     }
 }

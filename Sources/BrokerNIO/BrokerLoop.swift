@@ -18,6 +18,7 @@ final class BrokerLoop: @unchecked Sendable {
     let isServing = Mutex(true)
     private var drainIsScheduled = false
     private var readSinceDrain = 0
+    private var searchIsScheduled = false
     /// Sockets that are read before what they caused is handed out: a compromise between waiting and repeated work.
     private static let socketsAtOnce = 8
     private var openAnswers: [UInt64: AnswerTicket] = [:]
@@ -137,14 +138,33 @@ final class BrokerLoop: @unchecked Sendable {
         for connection in core.takeDirty() {
             (connection.handle as? MQTTHandler)?.advance()
         }
+        scheduleSearch()
         setAlarm()
+    }
+
+    /// Rest between two turns of a search.
+    private static let searchPause = TimeAmount.milliseconds(1)
+
+    /// Has the core go on with its search once the sockets were looked at.
+    ///
+    /// Not by `execute`, nor with a timer that is set before the work is done: the loop looks at its sockets only when no
+    /// task is due, and a task that makes the next one due would keep it from that. One timer for all connections.
+    private func scheduleSearch() {
+        guard core.mustSearch, !searchIsScheduled else { return }
+        searchIsScheduled = true
+        loop.scheduleTask(in: Self.searchPause) {
+            self.core.search(now: Self.now)
+            self.searchIsScheduled = false
+            self.drain()
+        }
     }
 
     /// Has the core called when something is due; an alarm that is too early does no harm.
     private func setAlarm() {
         guard let due = core.deadline, alarm.map({ due < $0.due }) ?? true else { return }
         alarm?.task.cancel()
-        let task = loop.scheduleTask(in: .milliseconds(max(0, due - Self.now))) {
+        // Never at once: what is left of much that is due must not keep the loop from its sockets (`scheduleSearch`).
+        let task = loop.scheduleTask(in: .milliseconds(max(1, due - Self.now))) {
             self.alarm = nil
             self.core.timeUp(now: Self.now)
             self.drain()

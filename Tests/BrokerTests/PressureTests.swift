@@ -11,8 +11,9 @@ extension Stage {
             #expect(client.connection.output.count <= limit)
             words += client.received()
             core.fill(client.connection, now: now)
+            if core.mustSearch { core.search(now: now) }
             settle()
-        } while !client.connection.output.isEmpty
+        } while !client.connection.output.isEmpty || core.mustSearch
         return words
     }
 
@@ -202,6 +203,24 @@ struct PressureTests {
         for filter in ["a", "b", "c", "$share/s/a", "a"] { stage.subscribe(filter, from: client) }
         let codes = client.received().dropFirst()
         #expect(codes == ["suback 1", "suback 1", "suback 151", "suback 151", "suback 1"])
+    }
+}
+
+@Suite("Filters of many levels")
+struct DeepFilterTests {
+    @Test("levels beyond the eighth count like bytes, so that few bytes cannot hold much memory; they are given back")
+    func levels() {
+        var limits = BrokerLimits()
+        limits.filterBytesPerClient = 2000
+        var stage = Stage(limits: limits)
+        let client = stage.client("c", .v5)
+        let deep = String(repeating: "/", count: 20)
+        for filter in ["a" + deep, "b" + deep, "a/b/c/d/e/f/g/h"] { stage.subscribe(filter, from: client) }
+        stage.unsubscribe("a" + deep, from: client)
+        stage.subscribe("b" + deep, from: client)
+        stage.subscribe("c" + deep, from: client)
+        let words = client.received().dropFirst()
+        #expect(words == ["suback 1", "suback 151", "suback 1", "unsuback", "suback 1", "suback 151"])
     }
 }
 

@@ -7,7 +7,7 @@ private let both = [MQTTVersion.v311, .v5]
 
 extension Stage {
     /// Sends SUBSCRIBE, or UNSUBSCRIBE where `qos` is nil, for several filters.
-    fileprivate mutating func request(_ filters: [String], _ qos: UInt8?, id: UInt8, from client: Client) {
+    mutating func request(_ filters: [String], _ qos: UInt8?, id: UInt8, from client: Client) {
         let list = filters.flatMap { field($0) + (qos.map { [$0] } ?? []) }
         send(frame(qos == nil ? 0xA2 : 0x82, [0, id] + properties(client.version) + list), from: client)
     }

@@ -100,11 +100,13 @@ struct TopicTests {
             filterTree.matchFilters(topic: bytes.span) { found.insert($0) }
             #expect(found == filters.filter { matches($0, topic) }, "topic \(topic)")
         }
-        for filter in filters {
-            var found: Set<String> = []
-            let bytes = Array(filter.utf8)
-            topicTree.matchTopics(filter: bytes.span) { found.insert($0) }
-            #expect(found == topics.filter { matches(filter, $0) }, "filter \(filter)")
+        let together = Array(filters)
+        let found = topicTree.found(by: together)
+        for (number, filter) in together.enumerated() {
+            let wanted = topics.filter { matches(filter, $0) }.sorted()
+            #expect(found[number] == wanted, "filter \(filter) among others")
+            let alone = topicTree.found(by: [filter])
+            #expect(alone == [wanted], "filter \(filter)")
         }
         for filter in filters { filterTree.remove(filter) }
         #expect(filterTree.count == 0)
@@ -112,6 +114,14 @@ struct TopicTests {
 }
 
 extension TopicTree<String> {
+    /// What each of the filters matches, sorted.
+    fileprivate func found(by filters: [String]) -> [[String]] {
+        var walk = TopicWalk(filters.map { Array($0.utf8) }, in: self)
+        var (found, steps) = (filters.map { _ in [String]() }, Int.max)
+        while let (value, filter) = walk.next(in: self, steps: &steps) { found[filter].append(value) }
+        return found.map { $0.sorted() }
+    }
+
     fileprivate mutating func put(_ path: String) {
         let bytes = Array(path.utf8)
         update(bytes.span) { $0 = path }
