@@ -12,18 +12,19 @@ extension Operations {
     ) {
         store.submit(isolation: .savepoint) { transaction in
             for change in changes {
-                try Self.apply(change, transaction.db)
+                try Self.apply(change, transaction)
             }
         } completion: {
             completion($0)
         }
     }
 
-    private static func apply(_ change: DurableChange, _ db: Database) throws {
+    private static func apply(_ change: DurableChange, _ transaction: Transaction) throws {
         switch change {
-        case .retain, .forgetRetained: try applyRetained(change, db)
-        case .enqueue, .release, .dequeue, .bequeath, .receive, .forgetReceived: try applyQueue(change, db)
-        case .session, .dropSession, .will, .forgetWill, .subscribe, .unsubscribe: try applySession(change, db)
+        case .retain, .forgetRetained: try applyRetained(change, transaction.db)
+        case .enqueue, .release, .dequeue, .bequeath, .receive, .forgetReceived: try applyQueue(change, transaction)
+        case .session, .dropSession, .will, .forgetWill, .subscribe, .unsubscribe:
+            try applySession(change, transaction.db)
         }
     }
 

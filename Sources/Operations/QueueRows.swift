@@ -6,37 +6,40 @@ import Store
 //  The queues of the broker's kept sessions, which are read page by page.
 
 extension Operations {
-    static func applyQueue(_ change: DurableChange, _ db: Database) throws {
+    static func applyQueue(_ change: DurableChange, _ transaction: Transaction) throws {
         switch change {
-        case .enqueue(let key, let entry):
-            try db.cachedStatement(
-                sql: """
-                    INSERT OR REPLACE INTO queue
-                    (client, sequence, qos, topic, payload, properties, retain, expires, released, identifiers, share)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                    """
-            ).execute(
-                arguments: [
-                    Data(key), entry.sequence, entry.qos, Data(entry.topic), Data(entry.payload),
-                    Data(entry.properties), entry.retain, entry.expires, entry.isReleased,
-                    entry.identifiers.map { "\($0)" }.joined(separator: ","), Data(entry.share),
-                ])
+        case .enqueue(let key, let entry): try enqueue(entry, key, transaction)
         case .release(let key, let sequence):
-            try db.cachedStatement(sql: "UPDATE queue SET released = 1 WHERE client = ? AND sequence = ?")
-                .execute(arguments: [Data(key), sequence])
+            try transaction.statement("UPDATE queue SET released = 1 WHERE client = ? AND sequence = ?")
+                .run(.bytes(key), .integer(sequence))
         case .dequeue(let key, let sequence):
-            try db.cachedStatement(sql: "DELETE FROM queue WHERE client = ? AND sequence = ?")
-                .execute(arguments: [Data(key), sequence])
-        case .bequeath(let key, let estate, let sentUpTo): try bequeath(key, estate, sentUpTo, db)
+            try transaction.statement("DELETE FROM queue WHERE client = ? AND sequence = ?")
+                .run(.bytes(key), .integer(sequence))
+        case .bequeath(let key, let estate, let sentUpTo): try bequeath(key, estate, sentUpTo, transaction.db)
         case .receive(let key, let packetID):
-            try db.cachedStatement(sql: "INSERT OR IGNORE INTO received (client, packet) VALUES (?, ?)")
-                .execute(arguments: [Data(key), packetID])
+            try transaction.statement("INSERT OR IGNORE INTO received (client, packet) VALUES (?, ?)")
+                .run(.bytes(key), .integer(Int64(packetID)))
         case .forgetReceived(let key, let packetID):
-            try db.cachedStatement(sql: "DELETE FROM received WHERE client = ? AND packet = ?")
-                .execute(arguments: [Data(key), packetID])
+            try transaction.statement("DELETE FROM received WHERE client = ? AND packet = ?")
+                .run(.bytes(key), .integer(Int64(packetID)))
         default:
             break
         }
+    }
+
+    private static func enqueue(_ entry: StoredEntry, _ key: [UInt8], _ transaction: Transaction) throws {
+        let identifiers = entry.identifiers.map { "\($0)" }.joined(separator: ",")
+        try transaction.statement(
+            """
+            INSERT OR REPLACE INTO queue
+            (client, sequence, qos, topic, payload, properties, retain, expires, released, identifiers, share)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """
+        ).run(
+            .bytes(key), .integer(entry.sequence), .integer(Int64(entry.qos)), .bytes(entry.topic),
+            .bytes(entry.payload), .bytes(entry.properties), .integer(entry.retain ? 1 : 0),
+            .integer(orNull: entry.expires), .integer(entry.isReleased ? 1 : 0), .text(identifiers),
+            .bytes(entry.share))
     }
 
     private static func bequeath(_ key: [UInt8], _ estate: [UInt8], _ sentUpTo: Int64, _ db: Database) throws {

@@ -8,12 +8,14 @@ package import ShadowService
 package final class Transaction {
     /// The connection, for everything that is not a shadow.
     package let db: Database
+    private let statements: RawStatements
     private let shadows: ShadowTable
     private var effects: [Effect] = []
 
     init(db: Database) {
         self.db = db
-        shadows = ShadowTable(db: db)
+        statements = RawStatements(db)
+        shadows = ShadowTable(statements)
     }
 
     /// Lets `effect` happen after the commit, behind those already named.
@@ -29,6 +31,11 @@ package final class Transaction {
     /// Stores a shadow or its tombstone.
     package func store(_ shadow: StoredShadow, as id: ShadowID) throws {
         try shadows.write(shadow, as: id)
+    }
+
+    /// The statement of a literal, for rows that are written very often.
+    package func statement(_ sql: StaticString) throws -> RawStatement {
+        try statements[sql]
     }
 
     /// Runs `body`; if it throws, what it wrote is taken back, and only that.
@@ -71,6 +78,6 @@ package final class Transaction {
     }
 
     func close() {
-        shadows.close()
+        statements.close()
     }
 }
