@@ -133,9 +133,13 @@ extension BrokerCore {
     /// Keeps a message for later subscribers, in the place of an older one of its topic.
     mutating func place(_ message: Message) {
         let topic = message.topic
-        // One that expired while the server was away is due at once, and then forgotten on disk as well.
-        if let expires = message.expires { arm(.retained(topic), due: expires + 1) }
-        if let old = retained.value(at: topic.span) { count(old, topics: -1) }
+        let old = retained.value(at: topic.span)
+        // One that expired while the server was away is due at once, and then forgotten on disk as well. Where an older
+        // one is due before, the topic is looked at then.
+        if let expires = message.expires, old?.expires.map({ expires < $0 }) ?? true {
+            arm(.retained(topic), due: expires + 1)
+        }
+        if let old { count(old, topics: -1) }
         count(message, topics: 1)
         retained.update(topic.span) { $0 = message }
     }

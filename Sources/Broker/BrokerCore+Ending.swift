@@ -282,8 +282,8 @@ extension BrokerCore {
                     publishWill(of: session)
                 }
             case .retained(let topic):
-                guard retained.value(at: topic.span)?.isExpired(now: now) == true else { continue }
-                forgetRetained(topic)
+                guard let expires = retained.value(at: topic.span)?.expires else { continue }
+                expires < now ? forgetRetained(topic) : arm(.retained(topic), due: expires + 1)
             case .reading(let connection):
                 resume(connection)
             case .silence(let identity, let due):

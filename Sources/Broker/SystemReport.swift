@@ -7,6 +7,7 @@ extension BrokerCore {
     ///
     /// Not retained: a new subscriber hears with the next report. Costs a look into the tree of filters per number.
     package mutating func reportSystem(version: String, uptimeSeconds: Int64, now: Int64) {
+        var sums: SessionSums?
         for number in SystemNumber.allCases {
             let topic = Array("$SYS/broker/\(number.rawValue)".utf8)
             guard isHeard(topic) else { continue }
@@ -14,18 +15,23 @@ extension BrokerCore {
                 switch number {
                 case .version: "apus version \(version)"
                 case .uptime: "\(uptimeSeconds) seconds"
-                default: "\(value(of: number))"
+                default: "\(value(of: number, &sums))"
                 }
             publish(topic: topic, payload: Array(text.utf8), qos: .atMostOnce, now: now)
         }
     }
 
-    private func value(of number: SystemNumber) -> Int {
-        switch number {
+    private func value(of number: SystemNumber, _ known: inout SessionSums?) -> Int {
+        func sums() -> SessionSums {
+            let sums = known ?? SessionSums(sessions.values)
+            known = sums
+            return sums
+        }
+        return switch number {
         case .version, .uptime: 0
         case .clientsTotal: sessions.count
-        case .clientsConnected: connectedCount
-        case .clientsDisconnected: sessions.count - connectedCount
+        case .clientsConnected: sums().connected
+        case .clientsDisconnected: sessions.count - sums().connected
         case .messagesReceived: counters.packetsReceived
         case .messagesSent: counters.packetsSent
         case .publishReceived: counters.published
@@ -39,19 +45,26 @@ extension BrokerCore {
         case .failedCommits: counters.failedCommits
         case .bytesReceived: counters.bytesReceived
         case .bytesSent: counters.bytesSent
-        case .subscriptions: sum(\.subscriptions.count)
+        case .subscriptions: sums().subscriptions
         case .retained: retained.count
-        case .storedMessages: sum(\.queueCount)
+        case .storedMessages: sums().queued
         case .storedBytes: queuedBytes
         }
     }
+}
 
-    private var connectedCount: Int {
-        sum { $0.connection == nil ? 0 : 1 }
-    }
+/// What is added up over all sessions, in one walk.
+private struct SessionSums {
+    var connected = 0
+    var subscriptions = 0
+    var queued = 0
 
-    private func sum(_ part: (Session) -> Int) -> Int {
-        sessions.values.reduce(0) { $0 + part($1) }
+    init(_ sessions: some Sequence<Session>) {
+        for session in sessions {
+            if session.connection != nil { connected += 1 }
+            subscriptions += session.subscriptions.count
+            queued += session.queueCount
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import ApusTestKit
 import Broker
 import MQTTWire
 import Testing
@@ -15,6 +16,38 @@ private func intervals(_ client: Client) -> [UInt32?] {
         let packet = try? Packet.decode(frame.span, version: .v5, from: .server)
         guard case .publish(let message)? = packet else { return nil }
         return .some(message.properties.u32(.messageExpiryInterval, in: frame.span))
+    }
+}
+
+@Suite("The end of retained messages")
+struct RetainedExpiryTests {
+    @Test("each is forgotten when its own time is over, whatever it replaced", arguments: UInt64(0)..<50)
+    func replaced(seed: UInt64) {
+        var random = SeededRandom(seed)
+        var stage = Stage()
+        var kept: [String: Int64?] = [:]
+        for _ in 0..<300 {
+            let topic = "\(Int.random(in: 0..<3, using: &random))"
+            let seconds = [nil, 1, 2, 5, 20].randomElement(using: &random) ?? nil
+            let message = ProgramMessage(
+                topic: Array(topic.utf8), payload: [1], retain: true, expirySeconds: seconds.map { UInt32($0) })
+            _ = stage.core.publish(message, as: .administrator, now: stage.now)
+            kept[topic] = seconds.map { stage.now + Int64($0) * 1000 }
+            stage.settle()
+            stage.changes = []
+            let end = stage.now + Int64.random(in: 0...3000, using: &random)
+            while let due = stage.core.deadline, due <= end {
+                stage.core.timeUp(now: due)
+                stage.settle()
+            }
+            stage.now = end
+            let gone = stage.changes.compactMap { change in
+                if case .forgetRetained(let topic) = change { String(decoding: topic, as: UTF8.self) } else { nil }
+            }
+            let wanted = kept.filter { $0.value.map { $0 < end } ?? false }.keys
+            #expect(gone.sorted() == wanted.sorted())
+            for topic in gone { kept[topic] = nil }
+        }
     }
 }
 
