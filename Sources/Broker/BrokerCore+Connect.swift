@@ -57,7 +57,7 @@ extension BrokerCore {
                 Credentials(
                     clientID: clientID, userName: connect.userName.flatMap { Self.name(inUserName: frame.slice($0)) },
                     password: connect.password.map { frame.slice($0).copy() },
-                    certificateThing: connection.certificateThing, isSigned: connection.isSigned)))
+                    certificateThing: connection.certificateThing, signer: connection.signer)))
     }
 
     /// The part before the first `?`, behind which AWS's device SDKs write metrics; nil where nothing is left.
@@ -74,9 +74,14 @@ extension BrokerCore {
     }
 
     /// The client is who it says: its session begins or goes on.
-    package mutating func authenticated(_ connection: Connection, as principal: Principal, now: Int64) {
+    ///
+    /// - Parameter credential: the operator's token or access key that it showed (`disconnect(credential:)`).
+    package mutating func authenticated(
+        _ connection: Connection, as principal: Principal, credential: String? = nil, now: Int64
+    ) {
         self.now = now
         guard connection.stage == .authenticating, let opening = connection.opening else { return }
+        connection.credential = credential
         connection.opening = nil
         let willTopic = connection.will?.message.topic
         if let willTopic, !policy.mayPublish(principal, topic: willTopic.span) {

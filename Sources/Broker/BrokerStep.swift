@@ -41,8 +41,8 @@ package struct Credentials: Sendable {
     package var password: [UInt8]?
     /// The thing named by the verified certificate.
     package var certificateThing: [UInt8]?
-    /// Whether its connection was opened with a verified signature of an operator's access key.
-    package var isSigned = false
+    /// The operator's access key whose verified signature opened its connection.
+    package var signer: String?
 }
 
 /// Names one acknowledgement that is still owed.

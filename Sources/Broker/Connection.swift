@@ -20,8 +20,10 @@ package final class Connection {
     package let address: String
     /// The thing that the client's certificate names.
     package let certificateThing: [UInt8]?
-    /// Whether the connection was opened with a verified signature of an operator's access key.
-    let isSigned: Bool
+    /// The operator's access key whose verified signature opened the connection.
+    let signer: String?
+    /// The operator's token or access key that the client was let in with; its connections end when that is taken back.
+    var credential: String?
     /// 32 hexadecimal digits that no other connection has.
     let identifier: [UInt8]
     /// Counts the connections of one client.
@@ -81,10 +83,10 @@ package final class Connection {
 
     enum Stage { case opened, authenticating, connected, ended }
 
-    package init(address: String, certificateThing: [UInt8]?, isSigned: Bool = false, now: Int64) {
+    package init(address: String, certificateThing: [UInt8]?, signer: String? = nil, now: Int64) {
         self.address = address
         self.certificateThing = certificateThing
-        self.isSigned = isSigned
+        self.signer = signer
         openedAt = now
         heardOf = now
         identifier = (0..<2).flatMap { _ in

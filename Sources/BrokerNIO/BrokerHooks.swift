@@ -3,8 +3,8 @@ package import MQTTWire
 
 /// How a client's credentials were judged.
 package enum Verdict: Sendable {
-    /// Let in, with the rights of the principal.
-    case accepted(Principal)
+    /// Let in, with the rights of the principal; `credential` names the operator's token or access key.
+    case accepted(Principal, credential: String? = nil)
     /// Kept out, and why, for the log.
     case refused(ReasonCode, why: String)
 }

@@ -67,10 +67,10 @@ package final class BrokerServer: Sendable {
     /// - Parameters:
     ///   - address: where the client comes from, `ADDRESS:PORT`.
     ///   - certificateThing: the thing that its verified certificate names.
-    ///   - isSigned: whether it showed a verified signature of an operator's access key.
-    package func adopt(_ descriptor: CInt, address: String, certificateThing: [UInt8]?, isSigned: Bool) {
+    ///   - signer: the operator's access key whose verified signature it showed.
+    package func adopt(_ descriptor: CInt, address: String, certificateThing: [UInt8]?, signer: String?) {
         let broker = self.broker
-        let origin = MQTTHandler.Origin(address: address, certificateThing: certificateThing, isSigned: isSigned)
+        let origin = MQTTHandler.Origin(address: address, certificateThing: certificateThing, signer: signer)
         ClientBootstrap(group: loop)
             .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .channelInitializer { channel in
@@ -92,6 +92,11 @@ package final class BrokerServer: Sendable {
     /// Closes the connections of a device whose rights ended.
     package func disconnect(thing: String) {
         broker.post(CollectionOfOne(.disconnect(thing: Array(thing.utf8))))
+    }
+
+    /// Closes the connections that an operator's token or access key opened.
+    package func disconnect(credential: String) {
+        broker.post(CollectionOfOne(.disconnectCredential(credential)))
     }
 
     /// Publishes a program's message with the rights of `principal`; what must be kept is on disk then.

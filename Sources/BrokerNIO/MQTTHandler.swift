@@ -18,8 +18,8 @@ final class MQTTHandler: ChannelDuplexHandler {
         var address: String
         /// The thing that the client's verified certificate names.
         var certificateThing: [UInt8]?
-        /// Whether it showed a verified signature of an operator's access key.
-        var isSigned: Bool
+        /// The operator's access key whose verified signature it showed.
+        var signer: String?
     }
 
     private let broker: BrokerLoop
@@ -69,7 +69,7 @@ final class MQTTHandler: ChannelDuplexHandler {
         let address =
             origin?.address ?? context.remoteAddress.map { "\($0.ipAddress ?? "unix"):\($0.port ?? 0)" } ?? "unknown"
         let made = Connection(
-            address: address, certificateThing: certificateThing, isSigned: origin?.isSigned ?? false,
+            address: address, certificateThing: certificateThing, signer: origin?.signer,
             now: BrokerLoop.now)
         made.handle = self
         connection = made

@@ -14,10 +14,10 @@ import WebSocketWire
 /// Names what MQTT over WebSocket needs from the rest of the server.
 package enum WebSocketMQTT {
     /// Takes one end of a connected pair of sockets, the client's `ADDRESS:PORT`, the thing that its certificate names, and
-    /// whether an operator's access key signed the request.
+    /// the operator's access key that signed the request.
     package typealias Broker =
         @Sendable (
-            _ descriptor: CInt, _ address: String, _ thing: [UInt8]?, _ isSigned: Bool
+            _ descriptor: CInt, _ address: String, _ thing: [UInt8]?, _ signer: String?
         ) -> Void
 
     /// Most bytes that are read from a client at a time.

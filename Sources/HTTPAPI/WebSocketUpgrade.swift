@@ -49,15 +49,15 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
         setOption(.autoRead, false, context)
         if let (status, why) = Self.fault(request) { return refuse(status, why, request, context) }
         let signed = SignedRequest(request)
-        guard signed.isSigned, !access.isDevelopment else { return upgrade(request, isSigned: false, context) }
+        guard signed.isSigned, !access.isDevelopment else { return upgrade(request, signer: nil, context) }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let verified = context.eventLoop.makeFutureWithTask { [access, isTLS] in
-            _ = try await access.verify(signed, [], isTLS: isTLS)
+            try await access.verify(signed, [], isTLS: isTLS).accessKeyID
         }
         verified.whenComplete { result in
             let (handler, context) = bound.value
             switch result {
-            case .success: handler.upgrade(request, isSigned: true, context)
+            case .success(let key): handler.upgrade(request, signer: key, context)
             case .failure(let error): handler.refuse(.forbidden, Self.words(error), request, context)
             }
         }
@@ -69,7 +69,7 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Connects the client with the broker, then tells it so.
-    private func upgrade(_ request: HTTPRequestHead, isSigned: Bool, _ context: ChannelHandlerContext) {
+    private func upgrade(_ request: HTTPRequestHead, signer: String?, _ context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         BrokerEnd.open(on: context.eventLoop).whenComplete { result in
             let (handler, context) = bound.value
@@ -77,7 +77,7 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
             case .success((let end, let descriptor)):
                 handler.tell(request, context)
                 handler.switchOver(to: end.value, context)
-                handler.broker(descriptor, Self.address(context), Self.thing(context), isSigned)
+                handler.broker(descriptor, Self.address(context), Self.thing(context), signer)
             case .failure(let error):
                 handler.refuse(.serviceUnavailable, "there is no way to the broker: \(error)", request, context)
             }

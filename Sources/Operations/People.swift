@@ -209,15 +209,18 @@ extension Operations {
         }
     }
 
-    /// Takes back the token named `label`.
+    /// Takes back the token or access key named `label`; MQTT connections that it opened close.
     package func revokeToken(label: String) async throws {
         try await store.perform { transaction in
-            try transaction.db.execute(
-                sql: "DELETE FROM credentials WHERE kind IN ('token', 'aws') AND label = ?", arguments: [label])
-            guard transaction.db.changesCount > 0 else {
+            let revoked = try Row.fetchAll(
+                transaction.db,
+                sql: "DELETE FROM credentials WHERE kind IN ('token', 'aws') AND label = ? RETURNING access_key",
+                arguments: [label])
+            guard !revoked.isEmpty else {
                 throw Refusal(
                     .notFound, "No such token", "there is no token named \"\(label)\"", advice: "apus token list")
             }
+            for row in revoked { transaction.afterCommit(.revoked(credential: row["access_key"] ?? label)) }
         }
     }
 

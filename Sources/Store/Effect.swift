@@ -6,6 +6,8 @@ package enum Effect: Sendable {
     case event(OwnerEvent)
     /// A device whose rights ended: its connection closes.
     case disconnect(thing: String)
+    /// An operator's token (by its name) or access key that was taken back: connections that it opened close.
+    case revoked(credential: String)
     /// Something that the console shows is different now: of one device, or (nil) of anything.
     case changed(thing: String?)
     /// New lines in a device's log.

@@ -92,7 +92,7 @@ struct Server: Sendable {
             configuration: .init(
                 isDevelopment: options.isDevelopment, imageLimit: settings.imageBytes,
                 publicURL: { bound.publicURL }, server: { bound.describe(directory, transport) },
-                broker: { broker.adopt($0, address: $1, certificateThing: $2, isSigned: $3) },
+                broker: { broker.adopt($0, address: $1, certificateThing: $2, signer: $3) },
                 programs: Wiring.programs(broker),
                 isReady: { bound.isComplete && broker.isServing },
                 metrics: { await Metrics.text(broker, expiry: transport.expiry) }),

@@ -22,6 +22,7 @@ enum Wiring {
                 case .event(let event): hub.publish(event)
                 case .changed(let thing): hub.changed(thing)
                 case .disconnect(let thing): broker.disconnect(thing: thing)
+                case .revoked(let credential): broker.disconnect(credential: credential)
                 case .logged(let lines): hub.publish(lines)
                 }
             }
@@ -100,7 +101,7 @@ extension Result {
 enum Doorkeeper {
     static func judge(_ credentials: Credentials, _ operations: Operations) async -> Verdict {
         do {
-            if credentials.isSigned { return .accepted(.administrator) }
+            if let key = credentials.signer { return .accepted(.administrator, credential: key) }
             if let thing = credentials.certificateThing {
                 let name = String(decoding: thing, as: UTF8.self)
                 guard try await operations.authenticateDevice(thing: name, token: nil) else {
@@ -121,8 +122,8 @@ enum Doorkeeper {
             {
                 return .accepted(.device(thing: Array(user.utf8)))
             }
-            if try await operations.caller(secret: password)?.role.covers(.operator) == true {
-                return .accepted(.administrator)
+            if let caller = try await operations.caller(secret: password), caller.role.covers(.operator) {
+                return .accepted(.administrator, credential: caller.label)
             }
             return .refused(.badUserNameOrPassword, why: "user name and token fit no device and no operator")
         } catch {

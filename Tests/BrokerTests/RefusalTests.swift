@@ -239,3 +239,31 @@ struct AnswerTests {
         #expect(device.received() == ["disconnect 131"] && device.connection.isClosing)
     }
 }
+
+@Suite("Rights that are taken back")
+struct RevocationTests {
+    @Test("an operator's token takes its own connections with it, and no others; their sessions stay")
+    func token() {
+        var stage = Stage()
+        var clients: [Client] = []
+        for (name, credential) in [("a", "build"), ("b", "build"), ("c", "other"), ("d", nil)] as [(String, String?)] {
+            let client = Client(.v5, now: stage.now)
+            stage.core.opened(client.connection, now: stage.now)
+            var bytes: [UInt8] = []
+            let (id, block) = (Array(name.utf8), kept(.v5))
+            try? PacketEncoder(version: .v5).connect(
+                clientID: id.span, session: .resume, keepAliveSeconds: 0, properties: block.span, to: &bytes)
+            stage.send(bytes, from: client)
+            stage.core.authenticated(client.connection, as: .administrator, credential: credential, now: stage.now)
+            stage.settle()
+            _ = client.received()
+            clients.append(client)
+        }
+        stage.core.disconnect(credential: "build", now: stage.now)
+        stage.settle()
+        #expect(clients.map { $0.received() } == [["disconnect 135"], ["disconnect 135"], [], []])
+        #expect(clients.map(\.connection.isClosing) == [true, true, false, false])
+        let back = stage.client("a", .v5, session: .resume, properties: kept(.v5))
+        #expect(back.received() == ["connack 0 true"])
+    }
+}

@@ -12,6 +12,7 @@ import uuid
 import pytest
 
 from apus_server import BINARY, LISTENERS, REPOSITORY
+from mqtt_peer import V5, Peer, Refused
 
 TESTDATA = pathlib.Path(os.environ.get("APUS_TESTDATA", REPOSITORY.parent / "shared/testdata"))
 
@@ -304,6 +305,19 @@ def test_tokens(strict):
     assert strict.cli_json("token", "revoke", label) == {}
     strict.cli("product", "list", token=token, expect=4)
     strict.cli("token", "revoke", label, expect=3)
+
+
+def test_a_token_that_is_taken_back_ends_its_mqtt_connections(strict):
+    labels = ["gone-" + uuid.uuid4().hex[:8], "stays-" + uuid.uuid4().hex[:8]]
+    tokens = [strict.cli("token", "create", label).stdout.strip() for label in labels]
+    mqtt = strict.addresses["mqtt"]
+    gone, stays = (Peer(mqtt, label, V5, user=label, password=token).connect() for label, token in zip(labels, tokens))
+    strict.cli("token", "revoke", labels[0])
+    assert gone.wait_end().value == 0x87
+    with pytest.raises(Refused):
+        Peer(mqtt, labels[0], user=labels[0], password=tokens[0]).connect()
+    assert stays.subscribe("a") == 1
+    stays.disconnect()
 
 
 def test_token_of_an_owner_is_no_operators(strict):
