@@ -250,11 +250,7 @@ extension BrokerCore {
     private mutating func dropExpired(of session: Session) {
         sweep(session)
         if let first = session.firstExpiry, first < now {
-            for entry in session.removeExpired(now: now) {
-                letGo(entry.message)
-                queuedBytes -= entry.message.cost
-                if session.isStored { record(.dequeue(key: session.key, sequence: entry.sequence)) }
-            }
+            for entry in session.removeExpired(now: now) { forget(entry, of: session) }
         }
         for next in [session.firstExpiry, session.tail.firstExpiry].compactMap(\.self) {
             arm(.session(session.key), due: max(next + 1, now + 1000))
