@@ -42,7 +42,7 @@ extension BrokerCore {
         if session.isStored { record(.enqueue(key: session.key, StoredEntry(entry))) }
         if isOnDisk {
             commits.hold(message)
-            if let expires = message.expires { arm(.session(session.key), due: expires + 1) }
+            watchExpiry(session)
         } else {
             watchExpiry(of: message, in: session)
         }

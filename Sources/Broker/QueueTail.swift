@@ -124,7 +124,7 @@ extension BrokerCore {
     /// The client is gone: what was in memory of its queue is on disk, or on its way there.
     mutating func putAway(_ session: Session) {
         for entry in session.putAway(readyAfter: commits.latest) { letGo(entry.message) }
-        if let first = session.tail.firstExpiry { arm(.session(session.key), due: first + 1) }
+        watchExpiry(session)
     }
 
     /// Reads on when little of the queue is left in memory.
@@ -189,7 +189,7 @@ extension BrokerCore {
             for entry in expired { drop(entry, of: session) }
             session.tail.readyAfter = commits.latest
             session.tail.endSearch(next: next)
-            if let next { arm(.session(session.key), due: next + 1) }
+            watchExpiry(session)
         }
         feed(session)
     }

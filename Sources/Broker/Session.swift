@@ -37,6 +37,8 @@ package final class Session {
     var tail = QueueTail()
     /// When a message that waits in memory expires first, as far as is known, milliseconds since 1970.
     var firstExpiry: Int64?
+    /// When the queue is looked at next for what has expired, milliseconds since 1970.
+    var expiryDue: Int64?
     private var lastSequence: Int64 = 0
     /// Entries that the client is done with: how many, and the ticket of the commit that takes them off the disk.
     private var departed: [(ticket: UInt64, count: Int)] = []

@@ -82,6 +82,30 @@ struct QueueCornerTests {
         #expect(due.map { $0 > stage.now + 10_000 } ?? true)
     }
 
+    @Test("a queue is looked at for what has expired once a second, however many messages expire when")
+    func looks() {
+        var stage = Stage(limits: Self.limits(head: 4))
+        let device = stage.keeper("d", window: 1)
+        stage.subscribe("q", from: device)
+        for second in 1...60 { stage.mention("\(second)", seconds: Int64(second)) }
+        for _ in 0..<1000 { stage.mention("x", seconds: 3600) }
+        var most = 0
+        for _ in 0..<50 {
+            stage.pass(seconds: 1)
+            var looks = 0
+            while let due = stage.core.deadline, due <= stage.now + 999 {
+                stage.core.timeUp(now: due)
+                stage.settle()
+                looks += 1
+            }
+            most = max(most, looks)
+        }
+        #expect(most < 5)
+        let left = stage.rows
+        // The first was sent; of the others those of the last ten seconds are left, and perhaps what was just found.
+        #expect((1010...1013).contains(left))
+    }
+
     @Test("what expired in memory and is still on disk takes no place among those that may have been sent")
     func expiredAmongSent() {
         var stage = Stage(limits: Self.limits(window: 2))
