@@ -18,7 +18,8 @@ extension BrokerCore {
             let session = connection.session
             require(session?.connection === connection, "a connection without its session")
         }
-        require(deadlines.count <= 4 * (sessions.count + retained.count) + 1025, "deadlines grow without end")
+        let subjects = sessions.count + retained.count + connections.count
+        require(deadlines.count <= 4 * subjects + 1025, "deadlines grow without end")
     }
 
     /// The same of the trees.

@@ -42,7 +42,7 @@ extension BrokerCore {
         if session.isStored { record(.enqueue(key: session.key, StoredEntry(entry))) }
         if isOnDisk {
             commits.hold(message)
-            if let expires = message.expires { arm(.session(session.key), due: expires + 1) }
+            watchExpiry(session)
         } else {
             watchExpiry(of: message, in: session)
         }
@@ -128,7 +128,8 @@ extension BrokerCore {
     mutating func taken(_ ack: Ack, _ connection: Connection) throws(MQTTFault) {
         guard let session = connection.session else { return }
         guard let entry = session.inFlight[ack.packetID] else {
-            if ack.reason.isFailure { return }
+            // PUBREL would have the client take the repetition for a new message.
+            if ack.reason.isFailure || session.willRepeat(ack.packetID) { return }
             return send(Reply.pubrel(ack.packetID, .packetIdentifierNotFound, connection.version), to: connection)
         }
         guard entry.qos == .exactlyOnce else { throw .unexpectedPacket(.pubrec) }
@@ -159,6 +160,12 @@ extension BrokerCore {
 
     private mutating func finish(_ packetID: UInt16, of session: Session) {
         guard let entry = session.finish(packetID) else { return }
+        forget(entry, of: session)
+    }
+
+    /// An entry is in the session's memory no more: takes it off the disk, where it stands among those that may have been
+    /// sent until then.
+    mutating func forget(_ entry: QueueEntry, of session: Session) {
         letGo(entry.message)
         queuedBytes -= entry.message.cost
         guard session.isStored else { return }

@@ -202,9 +202,7 @@ extension BrokerCore {
             }
         }
         for session in sessions.values {
-            for first in [session.firstExpiry, session.tail.firstExpiry].compactMap(\.self) {
-                fresh.add(.session(session.key), due: first + 1)
-            }
+            if let due = session.expiryDue { fresh.add(.session(session.key), due: due) }
         }
         retained.forEach { message in
             if let expires = message.expires { fresh.add(.retained(message.topic), due: expires + 1) }
@@ -239,26 +237,31 @@ extension BrokerCore {
         }
     }
 
-    /// A message that waits is to go when it expires.
+    /// A message that waits in memory is to go when it expires.
     mutating func watchExpiry(of message: Message, in session: Session) {
         guard let expires = message.expires, session.firstExpiry.map({ expires < $0 }) ?? true else { return }
         session.firstExpiry = expires
-        arm(.session(session.key), due: expires + 1)
+        watchExpiry(session)
+    }
+
+    /// Looks after the queue of a session when the first of it expires, unless it is looked after earlier.
+    mutating func watchExpiry(_ session: Session, notBefore soonest: Int64 = .min) {
+        guard let first = [session.firstExpiry, session.tail.firstExpiry].compactMap(\.self).min() else { return }
+        let due = max(first + 1, soonest)
+        guard session.expiryDue.map({ due < $0 }) ?? true else { return }
+        session.expiryDue = due
+        arm(.session(session.key), due: due)
     }
 
     /// Forgets what has expired in a queue, in memory and on disk; at most once a second, since it looks at all of it.
     private mutating func dropExpired(of session: Session) {
+        guard let due = session.expiryDue, due <= now else { return }
+        session.expiryDue = nil
         sweep(session)
         if let first = session.firstExpiry, first < now {
-            for entry in session.removeExpired(now: now) {
-                letGo(entry.message)
-                queuedBytes -= entry.message.cost
-                if session.isStored { record(.dequeue(key: session.key, sequence: entry.sequence)) }
-            }
+            for entry in session.removeExpired(now: now) { forget(entry, of: session) }
         }
-        for next in [session.firstExpiry, session.tail.firstExpiry].compactMap(\.self) {
-            arm(.session(session.key), due: max(next + 1, now + 1000))
-        }
+        watchExpiry(session, notBefore: now + 1000)
     }
 
     /// What is done in one turn of the loop, of what is due.

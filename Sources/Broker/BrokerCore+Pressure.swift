@@ -10,8 +10,8 @@ import MQTTWire
 //  to wait: QoS 0 is dropped, and the publishers of other messages are refused.
 
 extension BrokerCore {
-    /// Bytes that wait in memory: unwritten to connections, for sessions, for the disk.
-    package var memoryBytes: Int { outputBytes + heldBytes + commits.bytes }
+    /// Bytes that wait in memory: unwritten to connections, for sessions, for the disk; and what is just read from there.
+    package var memoryBytes: Int { outputBytes + heldBytes + commits.bytes + readingBytes }
 
     /// Whether nothing more may be made to wait.
     var isOverfull: Bool { memoryBytes >= limits.memoryBytes + limits.memoryBytes / 8 }
@@ -52,9 +52,14 @@ extension BrokerCore {
         return relieve()
     }
 
+    /// Sees whether memory is short.
+    mutating func noteStrain() {
+        if memoryBytes >= limits.memoryBytes { isStrained = true }
+    }
+
     /// A PUBLISH was worked off: while memory is short, its sender waits.
     mutating func holdBack(_ connection: Connection) {
-        if memoryBytes >= limits.memoryBytes { isStrained = true }
+        noteStrain()
         guard isStrained, connection.stage == .connected, !connection.isHeldBack else { return }
         connection.isHeldBack = true
         heldBack.append(connection)

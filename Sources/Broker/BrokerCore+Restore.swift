@@ -39,7 +39,7 @@ extension BrokerCore {
         session.received = Set(stored.received)
         session.restore(stored.queue)
         queuedBytes += session.queuedBytes
-        if let first = session.tail.firstExpiry { arm(.session(session.key), due: first + 1) }
+        watchExpiry(session)
     }
 }
 

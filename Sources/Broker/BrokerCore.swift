@@ -48,8 +48,9 @@ package struct BrokerCore: ~Copyable {
     var heldBytes = 0
     /// What ended sessions were to get for their groups, by key.
     var estates: [[UInt8]: Estate] = [:]
-    /// Reads of queues that are under way.
-    private var reads: [UInt64: Reader] = [:]
+    /// Reads of queues that are under way, and what they may bring into memory, in bytes.
+    private var reads: [UInt64: (reader: Reader, bytes: Int)] = [:]
+    private(set) var readingBytes = 0
     private var nextRead: UInt64 = 1
     /// Unwritten bytes to all connections, as far as they are booked.
     var outputBytes = 0
@@ -137,6 +138,7 @@ package struct BrokerCore: ~Copyable {
         self.now = now
         goOn()
         meetDeadlines()
+        if !estates.isEmpty { readEstates() }
     }
 
     /// When something is due next, milliseconds since 1970: a will, the end of a session, of a retained message or of a
@@ -237,7 +239,7 @@ package struct BrokerCore: ~Copyable {
         (sessions, deviceSessions, audiences) = ([:], [:], Audiences())
         (subscribers, retained) = (TopicTree(), TopicTree())
         (queuedBytes, heldBytes, retainedBytes, retainedOfThings) = (0, 0, 0, [:])
-        (estates, reads) = ([:], [:])
+        (estates, reads, readingBytes) = ([:], [:], 0)
         deadlines.removeAll()
         condemned.removeAll()
         searching.removeAll()
@@ -317,17 +319,25 @@ package struct BrokerCore: ~Copyable {
 
     /// Has the shell read from a queue on disk.
     ///
+    /// - Parameter bytes: what there is at most, as far as is known.
     /// - Returns: the number of the read.
-    mutating func startRead(_ kind: QueueRead.Kind, key: [UInt8], after sequence: Int64, for reader: Reader) -> UInt64 {
+    mutating func startRead(
+        _ kind: QueueRead.Kind, key: [UInt8], after sequence: Int64, for reader: Reader, bytes: Int
+    ) -> UInt64 {
         defer { nextRead += 1 }
-        reads[nextRead] = reader
+        var expected = 0
+        if case .next(_, let most) = kind { expected = min(bytes, most) }
+        reads[nextRead] = (reader, expected)
+        readingBytes += expected
         step(.read(QueueRead(number: nextRead, key: key, after: sequence, kind: kind)))
         return nextRead
     }
 
     /// A read is done; nil where it belongs to what was before a failed commit.
     mutating func finishRead(_ number: UInt64) -> Reader? {
-        reads.removeValue(forKey: number)
+        guard let (reader, bytes) = reads.removeValue(forKey: number) else { return nil }
+        readingBytes -= bytes
+        return reader
     }
 
     /// Sends one packet; a client that cannot take an answer that it waits for has to go [MQTT-3.1.2-24].

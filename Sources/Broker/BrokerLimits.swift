@@ -19,6 +19,8 @@ package struct BrokerLimits: Sendable {
 
     /// Messages of QoS 1 and 2 that may be open towards a client that takes as many.
     package var sendWindow = 1000
+    /// Entries of a queue that an earlier run may have sent, which may have had other limits.
+    package var restoredWindow: Int { max(sendWindow, BrokerLimits().sendWindow) }
 
     /// Entries of a kept session's queue that wait in memory while its client is there, and their bytes (one entry may be
     /// larger than all of these); the others are on disk alone.

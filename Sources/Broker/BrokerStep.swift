@@ -177,7 +177,7 @@ package struct StoredQueue: Sendable, Equatable {
     /// Sequence of the oldest and the newest entry.
     package var first: Int64 = 0
     package var last: Int64 = 0
-    /// Sequence of the newest entry that an earlier run may have sent: as many as `BrokerLimits.sendWindow` from the first.
+    /// Sequence of the newest entry that an earlier run may have sent (`BrokerLimits.restoredWindow`).
     package var sentUpTo: Int64 = 0
     /// When the first of them expires, milliseconds since 1970.
     package var firstExpiry: Int64?

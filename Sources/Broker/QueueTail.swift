@@ -9,6 +9,8 @@ import MQTTWire
 struct QueueTail {
     /// Entries that are read at once while memory is short.
     static let strainedCount = 8
+    /// The part of their bytes that is then read at once.
+    static let strainedPart = 32
 
     /// Entries, and their bytes as `Message.cost` counts.
     private(set) var count = 0
@@ -20,7 +22,8 @@ struct QueueTail {
     /// The newest entry that is known to have been sent, and the newest that may have been.
     private(set) var sentUpTo: Int64 = 0
     private(set) var maybeSentUpTo: Int64 = 0
-    /// When the first of its messages expires, as far as is known, milliseconds since 1970.
+    /// When the first of its messages expires, as far as is known, milliseconds since 1970; nil where it is empty: a search
+    /// would find what is in memory.
     private(set) var firstExpiry: Int64?
     /// The same as it was when the search for what has expired began.
     private var searchedFor: Int64?
@@ -71,7 +74,7 @@ struct QueueTail {
     /// The search is over; the first of the others expires at `next`.
     mutating func endSearch(next: Int64?) {
         searchedFor = nil
-        expect(next)
+        if !isEmpty { expect(next) }
     }
 
     /// What is being read is not wanted any more.
@@ -101,11 +104,12 @@ struct QueueTail {
         count -= 1
         self.bytes -= bytes + Message.overhead
         shared -= isShared ? 1 : 0
+        if isEmpty { firstExpiry = nil }
     }
 
     /// The disk has no more than was read: nothing of what was counted is there.
     mutating func removeAll() {
-        (count, bytes, shared) = (0, 0, 0)
+        (count, bytes, shared, firstExpiry) = (0, 0, 0, nil)
     }
 }
 
@@ -120,16 +124,18 @@ extension BrokerCore {
     /// The client is gone: what was in memory of its queue is on disk, or on its way there.
     mutating func putAway(_ session: Session) {
         for entry in session.putAway(readyAfter: commits.latest) { letGo(entry.message) }
-        if let first = session.tail.firstExpiry { arm(.session(session.key), due: first + 1) }
+        watchExpiry(session)
     }
 
     /// Reads on when little of the queue is left in memory.
     mutating func refill(_ session: Session) {
         guard !session.tail.isEmpty, session.tail.reading == nil else { return }
+        noteStrain()
         guard isStrained ? session.headCount == 0 : isHeadLow(session) else { return }
         guard session.tail.readyAfter <= settled else { return commits.holdLatest(session) }
-        let count = isStrained ? QueueTail.strainedCount : limits.headCount
-        session.tail.reading = read(.next(count: count, bytes: limits.headBytes), session.tail.start, for: session)
+        let count = isOverfull ? 1 : isStrained ? QueueTail.strainedCount : limits.headCount
+        let bytes = isStrained ? limits.headBytes / QueueTail.strainedPart : limits.headBytes
+        session.tail.reading = read(.next(count: count, bytes: bytes), session.tail.start, for: session)
     }
 
     /// Whether more is to be read before the client has taken all that waits.
@@ -154,7 +160,8 @@ extension BrokerCore {
     }
 
     private mutating func read(_ kind: QueueRead.Kind, _ start: Int64, for session: Session) -> UInt64 {
-        startRead(kind, key: session.key, after: start, for: .session(session, settled: settled))
+        startRead(
+            kind, key: session.key, after: start, for: .session(session, settled: settled), bytes: session.tail.bytes)
     }
 
     /// The shell has carried out the step `read` with this number.
@@ -182,7 +189,7 @@ extension BrokerCore {
             for entry in expired { drop(entry, of: session) }
             session.tail.readyAfter = commits.latest
             session.tail.endSearch(next: next)
-            if let next { arm(.session(session.key), due: next + 1) }
+            watchExpiry(session)
         }
         feed(session)
     }
@@ -192,7 +199,6 @@ extension BrokerCore {
         session.tail.readyAfter = commits.latest
         // Nothing was on its way: then there is no rest, whatever was counted.
         guard commits.latest == ticket else { return }
-        print("HEAL", session.tail, ticket)
         queuedBytes -= session.loseTail()
     }
 

@@ -37,6 +37,8 @@ package final class Session {
     var tail = QueueTail()
     /// When a message that waits in memory expires first, as far as is known, milliseconds since 1970.
     var firstExpiry: Int64?
+    /// When the queue is looked at next for what has expired, milliseconds since 1970.
+    var expiryDue: Int64?
     private var lastSequence: Int64 = 0
     /// Entries that the client is done with: how many, and the ticket of the commit that takes them off the disk.
     private var departed: [(ticket: UInt64, count: Int)] = []
@@ -188,13 +190,22 @@ package final class Session {
         return entry
     }
 
+    /// Whether what was sent with this identifier on an earlier connection is still to be sent again.
+    func willRepeat(_ packetID: UInt16) -> Bool {
+        if waiting[packetID]?.wasSent == true { return true }
+        guard !tail.isEmpty else { return false }
+        // The newest one of those that may have been sent.
+        let distance = (tail.begunUpTo - Int64(packetID)) % QueueEntry.identifiers
+        return tail.begunUpTo - (distance < 0 ? distance + QueueEntry.identifiers : distance) > tail.start
+    }
+
     /// The commit of `ticket` takes an entry off the disk.
     func depart(with ticket: UInt64) {
         if departed.last?.ticket != ticket { departed.append((ticket, 0)) }
         departed[departed.count - 1].count += 1
     }
 
-    /// Entries on disk that have been sent: in flight, or done with and not yet taken off.
+    /// Entries on disk that count as sent after a crash: in flight, or done with and not yet taken off.
     func sentCount(settled: UInt64) -> Int {
         departed.removeAll { $0.ticket <= settled }
         return departed.reduce(inFlight.count) { $0 + $1.count }

@@ -92,7 +92,7 @@ extension Operations {
 
     /// What an earlier run of the broker left; of queues no more than what they amount to.
     ///
-    /// - Parameter sendWindow: entries of a queue that may have been sent (`BrokerLimits.sendWindow`).
+    /// - Parameter sendWindow: entries of a queue that may have been sent (`BrokerLimits.restoredWindow`).
     package func restoredBrokerState(sendWindow: Int) async throws -> RestoredState {
         try await store.perform { transaction in
             let db = transaction.db

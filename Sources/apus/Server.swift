@@ -74,7 +74,7 @@ struct Server: Sendable {
         logs = LogCollector(operations)
         try await operations.forgetPresence()
         var limits = options.hasAWSLimits ? .aws : BrokerLimits()
-        let state = try await operations.restoredBrokerState(sendWindow: limits.sendWindow)
+        let state = try await operations.restoredBrokerState(sendWindow: limits.restoredWindow)
         let machine = Machine(dataDirectory: directory.path)
         limits.fit(memory: machine.memory, disk: machine.freeDisk + state.queueBytes)
         bound = BoundPorts(options.addresses, options.publicNames.first)
@@ -84,7 +84,8 @@ struct Server: Sendable {
             longestKeepAlive: options.longestKeepAlive, limits: limits,
             state: state,
             hooks: Wiring.hooks(
-                operations, logs, sendWindow: limits.sendWindow, isDevelopment: options.isDevelopment), logger: logger)
+                operations, logs, sendWindow: limits.restoredWindow, isDevelopment: options.isDevelopment),
+            logger: logger)
         Wiring.route(store, to: broker, hub)
         let (bound, broker) = (self.bound, self.broker)
         http = HTTPService(

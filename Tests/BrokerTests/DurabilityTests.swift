@@ -23,6 +23,7 @@ private struct World: ~Copyable {
         // Every other history has queues that are on disk for the most part.
         if seed.isMultiple(of: 2) { limits.headCount = 2 }
         stage = Stage(limits: limits)
+        stage.reads = !seed.isMultiple(of: 4)
         stage.commits = false
         speaker = stage.client("s")
         connect()
@@ -35,7 +36,8 @@ private struct World: ~Copyable {
     mutating func step() {
         switch roll(20) {
         case 0..<8: publish()
-        case 8..<12: commit()
+        case 8..<11: commit()
+        case 11: stage.answerRead()
         case 12..<16: acknowledge()
         case 16: disconnect()
         case 17, 18: connect()
@@ -117,6 +119,7 @@ struct DurabilityTests {
         world.crash()
         world.connect()
         while true {
+            world.stage.answerReads()
             world.listen()
             guard !world.unacknowledged.isEmpty else { break }
             while !world.unacknowledged.isEmpty { world.acknowledge() }

@@ -33,6 +33,7 @@ private struct Town: ~Copyable {
         // Every other history has queues that are on disk for the most part.
         if seed.isMultiple(of: 2) { limits.headCount = 2 }
         stage = Stage(limits: limits)
+        stage.reads = !seed.isMultiple(of: 4)
         stage.commits = false
         let versions: [MQTTVersion] = [.v311, .v5]
         for index in 0..<5 {
@@ -55,7 +56,8 @@ private struct Town: ~Copyable {
         switch roll(40) {
         case 0..<12: publish(roll(2))
         case 12..<26: look(index)
-        case 26..<33: commit()
+        case 26..<32: commit()
+        case 32: stage.answerRead()
         case 33..<35: cut(index)
         case 35..<38: connect(index)
         case 38: if let old = stale.popLast() { stage.breakLink(of: old) }
@@ -123,6 +125,7 @@ private struct Town: ~Copyable {
         for _ in 0..<400 {
             stage.settle()
             stage.commitAll()
+            stage.answerReads()
             for index in citizens.indices { look(index) }
         }
     }

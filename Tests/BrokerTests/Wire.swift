@@ -12,6 +12,9 @@ struct Stage: ~Copyable {
     var steps: [BrokerStep] = []
     /// Whether changes are committed at once.
     var commits = true
+    /// Whether queues on disk are read at once; otherwise reads gather in `openReads`.
+    var reads = true
+    var openReads: [QueueRead] = []
     /// What is committed.
     var disk = Disk()
     private let limits: BrokerLimits
@@ -109,11 +112,24 @@ struct Stage: ~Copyable {
         while !open.isEmpty { commit(open.removeFirst()) }
     }
 
+    /// Answers the oldest open read with what is on disk now.
+    mutating func answerRead() {
+        guard !openReads.isEmpty else { return }
+        let read = openReads.removeFirst()
+        core.read(read.number, disk.page(read), now: now)
+        settle()
+    }
+
+    /// Answers all open reads, and those that follow.
+    mutating func answerReads() {
+        while !openReads.isEmpty { answerRead() }
+    }
+
     /// The server is there again, with what is on disk.
     mutating func restart() {
-        let (old, time, isAutomatic) = (disk, now, commits)
+        let (old, time, isAutomatic, readsAtOnce) = (disk, now, commits, reads)
         self = Stage(limits: limits)
-        (disk, now, commits) = (old, time, isAutomatic)
+        (disk, now, commits, reads) = (old, time, isAutomatic, readsAtOnce)
         core.restore(disk.state(limits), now: now)
         settle()
     }
@@ -125,6 +141,10 @@ struct Stage: ~Copyable {
             isBusy = false
             for step in core.takeSteps() {
                 if case .read(let read) = step {
+                    guard reads else {
+                        openReads.append(read)
+                        continue
+                    }
                     core.read(read.number, disk.page(read), now: now)
                     isBusy = true
                 } else {
