@@ -165,8 +165,9 @@ package struct BrokerCore: ~Copyable {
         }
     }
 
-    /// An operator's token or access key was taken back: whoever came in with it has to go. Sessions stay, those of operators
-    /// belong to all of them.
+    /// An operator's token or access key was taken back: whoever came in with it has to go.
+    ///
+    /// Sessions stay, those of operators belong to all of them.
     package mutating func disconnect(credential: String, now: Int64) {
         self.now = now
         for connection in Array(connections.values) where connection.credential == credential {

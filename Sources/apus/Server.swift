@@ -37,6 +37,8 @@ struct Server: Sendable {
         raiseFileLimit()
         signal(SIGHUP, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
+        // A write beyond the limit for the size of files fails then, as on a full disk.
+        signal(SIGXFSZ, SIG_IGN)
         let logger = Logger(label: "apus")
         let directory = try DataDirectory(options.dataDirectory)
         do {

@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -425,6 +426,7 @@ def test_a_long_queue_lies_on_disk_and_not_in_memory(fresh):
     before = fresh.resident_bytes
     asyncio.run(queue_up(fresh.addresses["mqtt"], count, body, start=10))
     assert fresh.resident_bytes - before < 40 * MIB
+    assert (fresh.data / "apus.sqlite-wal").stat().st_size < 16 * MIB, "the log is copied back while messages come"
     fresh.kill()
     fresh.start()
     assert fresh.resident_bytes - before < 40 * MIB
@@ -467,3 +469,59 @@ async def take_all(server, count):
     await back.flush()
     back.close()
     return most
+
+
+def ready(server):
+    try:
+        return urllib.request.urlopen(server.url + "/readyz", timeout=10).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def may_write(server, size):
+    """Limits the files of the server: beyond it writing fails, as on a full disk."""
+    hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)[1]
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+
+def test_a_full_disk_costs_nothing_that_was_acknowledged(fresh):
+    """A commit that fails ends all connections; clients are let in again when the disk takes writes, to all that was promised."""
+    acknowledged = asyncio.run(publish_until_the_end(fresh))
+    assert len(acknowledged) > 10 and acknowledged == list(range(len(acknowledged)))
+    assert ready(fresh) == 503
+    assert fresh.metric("apus_mqtt_failed_commits_total") >= 1
+    may_write(fresh, resource.RLIM_INFINITY)
+    wait_until(lambda: ready(fresh) == 200, 20, "the way back")
+    asyncio.run(take_first(fresh, acknowledged))
+
+
+async def publish_until_the_end(server):
+    """Numbers that were acknowledged until a commit failed."""
+    mqtt = server.addresses["mqtt"]
+    away = await Wire.client(mqtt, "away", clean=False)
+    await away.subscribe("long", 1)
+    away.close()
+    sender, acknowledged = await Wire.client(mqtt, "sender"), []
+    for number in range(20_000):
+        if number == 200:
+            largest = max(path.stat().st_size for path in server.data.glob("apus.sqlite*"))
+            may_write(server, largest + (64 << 10))
+        sender.send(publish("long", b"%08d" % number + b"x" * 2000, 1, number + 1))
+        if number - len(acknowledged) < 20:
+            continue
+        answer = await sender.next()
+        if answer is None:
+            return acknowledged
+        if answer.type == PUBACK:
+            acknowledged.append(int.from_bytes(answer.body[:2], "big") - 1)
+    raise AssertionError("no commit failed")
+
+
+async def take_first(server, numbers):
+    back = await Wire.client(server.addresses["mqtt"], "away", clean=False)
+    for number in numbers:
+        _, packet_id, payload = parts(await back.expect(PUBLISH))
+        assert int(payload[:8]) == number
+        back.send(puback(packet_id))
+    await back.flush()
+    back.close()
