@@ -19,7 +19,7 @@ extension BrokerCore {
             require(session?.connection === connection, "a connection without its session")
         }
         let subjects = sessions.count + retained.count + connections.count
-        require(deadlines.count <= 4 * subjects + 1025, "deadlines grow without end")
+        require(deadlines.count <= 4 * subjects + 1025, "\(deadlines.count) deadlines for \(subjects) subjects")
     }
 
     /// The same of the trees.

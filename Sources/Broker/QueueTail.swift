@@ -47,11 +47,8 @@ struct QueueTail {
         guard let first = entries.first else { return }
         start = first.sequence - 1
         readyAfter = max(readyAfter, ticket)
-        for (position, entry) in entries.enumerated() {
-            add(entry.message, isShared: !entry.share.isEmpty)
-            if position < sent || entry.isBegun { sentUpTo = max(sentUpTo, entry.sequence) }
-            if entry.wasSent { maybeSentUpTo = max(maybeSentUpTo, entry.sequence) }
-        }
+        for entry in entries { add(entry.message, isShared: !entry.share.isEmpty) }
+        if sent > 0 { sentUpTo = max(sentUpTo, entries[sent - 1].sequence) }
     }
 
     private mutating func add(_ message: Message, isShared: Bool) {

@@ -69,6 +69,78 @@ struct QueueCornerTests {
         #expect(third.received() == ["connack 0 true", "publish q 2 \(qos.rawValue) dup #2"])
     }
 
+    @Test("what is in memory is not looked for on disk while there is a tail either")
+    func searchBehindHead() {
+        var stage = Stage(limits: Self.limits(head: 2, window: 1))
+        let first = stage.keeper("d")
+        stage.subscribe("q", from: first)
+        stage.breakLink(of: first)
+        for second in [5, 100, 100, 4, 100] as [Int64] { stage.mention("\(second)", seconds: second) }
+        let second = stage.keeper("d")
+        #expect(second.received() == ["connack 0 true", "publish q 5 1 #1"])
+        for _ in 0..<3 { stage.pass(seconds: 4) }
+        #expect(stage.rows == 4)
+        stage.acknowledge(1, from: second)
+        #expect(stage.takeAll(second).count == 3 && stage.rows == 0)
+    }
+
+    @Test("each message on disk goes when its own time has come, also where a search was cut short by its client")
+    func searchCutShort() {
+        var stage = Stage(limits: Self.limits())
+        let first = stage.keeper("d")
+        stage.subscribe("q", from: first)
+        stage.breakLink(of: first)
+        for second in [100, 10, 30, 200] as [Int64] { stage.mention("\(second)", seconds: second) }
+        stage.pass(seconds: 12)
+        #expect(stage.rows == 3)
+        let due = stage.core.deadline ?? 0
+        #expect(due == 1_030_001, "not looked at before the next one expires")
+        stage.reads = false
+        stage.pass(seconds: 20)
+        #expect(stage.openReads.count == 1)
+        stage.pass(seconds: 2)
+        #expect(stage.openReads.count == 1, "not looked for twice")
+        let second = stage.keeper("d")
+        stage.breakLink(of: second)
+        stage.answerReads()
+        #expect(stage.rows == 3)
+        stage.reads = true
+        stage.pass(seconds: 2)
+        #expect(stage.rows == 2)
+    }
+
+    @Test("what is read into memory expires there")
+    func readAndExpired() {
+        var stage = Stage(limits: Self.limits(window: 1))
+        let first = stage.keeper("d")
+        stage.subscribe("q", from: first)
+        stage.breakLink(of: first)
+        for second in [100, 10, 20] as [Int64] { stage.mention("\(second)", seconds: second) }
+        _ = stage.keeper("d")
+        stage.pass(seconds: 12)
+        #expect(stage.rows == 2)
+        stage.pass(seconds: 12)
+        #expect(stage.rows == 1)
+    }
+
+    @Test("an estate is not read before it is on disk, however late the disk is")
+    func lateEstate() {
+        var stage = Stage(limits: Self.limits())
+        let member = stage.client("m", session: .resume)
+        stage.subscribe("$share/g/q", from: member)
+        stage.breakLink(of: member)
+        stage.speak(1...5)
+        let other = stage.client("o")
+        stage.subscribe("$share/g/q", from: other)
+        _ = other.received()
+        stage.commits = false
+        // A commit is under way when the session ends.
+        stage.subscribe("x", from: stage.client("k", session: .resume))
+        _ = stage.client("m", session: .clean)
+        stage.commitAll()
+        #expect(stage.takeAll(other).map { $0.prefix(11) } == (1...5).map { "publish q \($0)" })
+    }
+
     @Test("a queue that has been read to its end is not looked at every second")
     func restsWithoutTail() {
         var stage = Stage(limits: Self.limits())
