@@ -251,4 +251,18 @@ struct QueueTailTests {
         let rows = stage.disk.sessions.values.map(\.queue.count)
         #expect(rows.allSatisfy { $0 == 0 } && !stage.disk.sessions.keys.contains { $0.starts(with: Array("e/".utf8)) })
     }
+
+    @Test("a QoS 2 message that a member was sent goes to nobody else when its session ends [MQTT5-4.8.2-5]")
+    func sentToMember() {
+        var stage = Stage(limits: Self.limits())
+        let member = stage.client("m", session: .resume)
+        stage.subscribe("$share/g/q", qos: .exactlyOnce, from: member)
+        stage.speak(1...25, .exactlyOnce)
+        #expect(numbers(member.received()) == Array(1...20), "the window")
+        stage.breakLink(of: member)
+        let other = stage.client("o", session: .resume)
+        stage.subscribe("$share/g/q", qos: .exactlyOnce, from: other)
+        _ = stage.client("m", session: .clean)
+        #expect(numbers(stage.readAll(other).words) == Array(21...25))
+    }
 }
