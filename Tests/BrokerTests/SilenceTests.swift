@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Clients that fall silent")
 struct SilenceTests {
-    @Test("the deadline is 1.5 times the keep-alive after the last packet, to the millisecond [MQTT3-3.1.2-24] [MQTT5-3.1.2-22]")
+    @Test(
+        "the deadline is 1.5 times the keep-alive after the last packet, to the millisecond [MQTT3-3.1.2-24] [MQTT5-3.1.2-22]"
+    )
     func deadline() {
         var stage = Stage()
         let client = stage.client("c", .v5, keepAlive: 10)
