@@ -68,6 +68,9 @@ package struct BrokerLimits: Sendable {
         return limits
     }
 
+    /// What may wait on disk also where it is full at the start: room may come, and a commit that fails is not lost.
+    private static let leastQueueBytes = 64 << 20
+
     /// Holds what waits to a part of what there is: in memory to a quarter, on disk to a half.
     ///
     /// - Parameters:
@@ -76,7 +79,7 @@ package struct BrokerLimits: Sendable {
     package mutating func fit(memory: UInt64, disk: UInt64) {
         memoryBytes = min(memoryBytes, Int(clamping: memory / 4))
         retainedBytes = min(retainedBytes, memoryBytes / 4)
-        queueBytes = min(queueBytes, Int(clamping: disk / 2))
+        queueBytes = min(queueBytes, max(Int(clamping: disk / 2), Self.leastQueueBytes))
         sessionQueueBytes = min(sessionQueueBytes, queueBytes / 2)
         sessionShareBytes = min(sessionShareBytes, queueBytes / 1024)
     }

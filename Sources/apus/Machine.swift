@@ -4,13 +4,13 @@ import Foundation
 struct Machine {
     /// Bytes of memory: the machine's, or what the service or container that the server runs in may have of it.
     let memory: UInt64
-    /// Bytes that are free on the disk of the data directory.
+    /// Bytes that are free on the disk of the data directory; very many where that is not known.
     let freeDisk: UInt64
 
     init(dataDirectory: String) {
         memory = min(ProcessInfo.processInfo.physicalMemory, Self.memoryLimit() ?? .max)
         var disk = statvfs()
-        freeDisk = statvfs(dataDirectory, &disk) == 0 ? UInt64(disk.f_bavail) * UInt64(disk.f_frsize) : 0
+        freeDisk = statvfs(dataDirectory, &disk) == 0 ? UInt64(disk.f_bavail) * UInt64(disk.f_frsize) : .max / 2
     }
 
     /// The limit of the control group (systemd's MemoryMax, a container's memory), version 2 or 1; the lowest on the way up.

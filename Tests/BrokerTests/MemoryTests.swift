@@ -43,7 +43,7 @@ struct MemoryTests {
         #expect(limits.queueBytes == 8 << 30 && limits.sessionQueueBytes == 256 << 20)
     }
 
-    @Test("a small disk holds less", arguments: [(UInt64(10) << 30, 5 << 30), (256 << 20, 128 << 20), (0, 0)])
+    @Test("a small disk holds less", arguments: [(UInt64(10) << 30, 5 << 30), (256 << 20, 128 << 20), (0, 64 << 20)])
     func fits(disk: UInt64, bytes: Int) {
         var limits = BrokerLimits()
         limits.fit(memory: 1 << 40, disk: disk)
