@@ -24,8 +24,8 @@ package final class Connection {
     let signer: String?
     /// The operator's token or access key that the client was let in with; its connections end when that is taken back.
     var credential: String?
-    /// 32 hexadecimal digits that no other connection has.
-    let identifier: [UInt8]
+    /// A number that no other connection has, in two halves.
+    private let identity = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
     /// Counts the connections of one client.
     var number = 0
     /// Packets to be written.
@@ -89,8 +89,12 @@ package final class Connection {
         self.signer = signer
         openedAt = now
         heardOf = now
-        identifier = (0..<2).flatMap { _ in
-            let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+    }
+
+    /// 32 hexadecimal digits that no other connection has.
+    var identifier: [UInt8] {
+        [identity.0, identity.1].flatMap { half in
+            let digits = String(half, radix: 16)
             return Array(repeating: UInt8(ascii: "0"), count: 16 - digits.utf8.count) + digits.utf8
         }
     }

@@ -23,14 +23,26 @@ struct RetainedFeed {
         let number: Int
     }
 
-    /// Subscriptions whose messages are looked for.
-    fileprivate struct Search {
+    /// Subscriptions whose messages are looked for; apart from the feed, since hardly any session has one at a time.
+    fileprivate final class Search {
         let items: [Item]
         /// Those without wildcards, which have one topic each.
-        var exact: [Int] = []
+        private var exact: [Int]
         /// Those with wildcards, in the order of the walk's numbers.
-        var wild: [Int] = []
-        var walk: TopicWalk<Message>
+        private let wild: [Int]
+        private var walk: TopicWalk<Message>
+
+        init(_ items: [Item], _ retained: TopicTree<Message>) {
+            self.items = items
+            let isExact = { (place: Int) in
+                let filter = items[place].subscription.filter
+                return TopicName.isValid(filter.span)
+            }
+            exact = items.indices.reversed().filter(isExact)
+            let wild = items.indices.filter { !isExact($0) }
+            self.wild = wild
+            walk = TopicWalk(wild.map { items[$0].subscription.filter }, in: retained)
+        }
     }
 
     var isEmpty: Bool { numbers.isEmpty }
@@ -95,19 +107,10 @@ struct RetainedFeed {
 }
 
 extension RetainedFeed.Search {
-    fileprivate init(_ items: [RetainedFeed.Item], _ retained: TopicTree<Message>) {
-        self.items = items
-        for (place, item) in items.enumerated() {
-            TopicName.isValid(item.subscription.filter.span) ? exact.append(place) : wild.append(place)
-        }
-        exact.reverse()
-        walk = TopicWalk(wild.map { items[$0].subscription.filter }, in: retained)
-    }
-
-    fileprivate var isDone: Bool { exact.isEmpty && walk.isDone }
+    var isDone: Bool { exact.isEmpty && walk.isDone }
 
     /// The next message and the place among `items` of the subscription that it is for.
-    fileprivate mutating func next(
+    func next(
         in retained: TopicTree<Message>, steps: inout Int
     ) -> (place: Int, message: Message)? {
         while steps > 0, let place = exact.popLast() {
