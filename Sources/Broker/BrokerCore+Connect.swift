@@ -51,13 +51,17 @@ extension BrokerCore {
         connection.opening = Opening(connect, frame, isAssigned: clientID.isEmpty)
         if clientID.isEmpty { clientID = Array("auto-\(UInt64.random(in: .min ... .max))".utf8) }
         connection.opening?.clientID = clientID
-        step(
-            .authenticate(
-                connection,
-                Credentials(
-                    clientID: clientID, userName: connect.userName.flatMap { Self.name(inUserName: frame.slice($0)) },
-                    password: connect.password.map { frame.slice($0).copy() },
-                    certificateThing: connection.certificateThing, signer: connection.signer)))
+        let credentials = Credentials(
+            clientID: clientID, userName: connect.userName.flatMap { Self.name(inUserName: frame.slice($0)) },
+            password: connect.password.map { frame.slice($0).copy() },
+            certificateThing: connection.certificateThing, signer: connection.signer)
+        connection.opening?.credentials = credentials
+        step(.authenticate(connection, credentials))
+    }
+
+    /// Rights were taken back while clients are being judged: they are judged once more.
+    mutating func judgeAgain() {
+        for connection in connections.values { connection.opening?.isOutdated = true }
     }
 
     /// The part before the first `?`, behind which AWS's device SDKs write metrics; nil where nothing is left.
@@ -81,6 +85,10 @@ extension BrokerCore {
     ) {
         self.now = now
         guard connection.stage == .authenticating, let opening = connection.opening else { return }
+        if opening.isOutdated, let credentials = opening.credentials {
+            connection.opening?.isOutdated = false
+            return step(.authenticate(connection, credentials))
+        }
         connection.credential = credential
         connection.opening = nil
         let willTopic = connection.will?.message.topic
@@ -182,6 +190,9 @@ extension PacketType {
 /// What of CONNECT is needed once the client is known.
 struct Opening {
     var clientID: [UInt8] = []
+    var credentials: Credentials?
+    /// Whether rights were taken back since the client began to be judged.
+    var isOutdated = false
     let isAssigned: Bool
     let cleanStart: Bool
     let keepAliveSeconds: UInt16

@@ -155,6 +155,7 @@ package struct BrokerCore: ~Copyable {
     /// somebody else.
     package mutating func disconnect(thing: [UInt8], now: Int64) {
         self.now = now
+        judgeAgain()
         for connection in Array(connections.values) where connection.session?.principal == .device(thing: thing) {
             end(connection, reason: .notAuthorized, will: .send)
         }
@@ -170,6 +171,7 @@ package struct BrokerCore: ~Copyable {
     /// Sessions stay, those of operators belong to all of them.
     package mutating func disconnect(credential: String, now: Int64) {
         self.now = now
+        judgeAgain()
         for connection in Array(connections.values) where connection.credential == credential {
             end(connection, reason: .notAuthorized, will: .send)
         }

@@ -22,10 +22,8 @@ final class BrokerLoop: @unchecked Sendable {
     /// Sockets that are read before what they caused is handed out: a compromise between waiting and repeated work.
     private static let socketsAtOnce = 8
     private var openAnswers: [UInt64: AnswerTicket] = [:]
-    private var openConnects: [UInt64: (connection: Connection, credentials: Credentials)] = [:]
+    private var openConnects: [UInt64: Connection] = [:]
     private var nextConnect: UInt64 = 1
-    /// The first number of a CONNECT whose verdict is newer than any right that was taken back.
-    private var firstFresh: UInt64 = 1
     private var refusals = RefusalLog()
     private var alarm: (due: Int64, task: Scheduled<Void>)?
     /// Who waits for a commit, by its ticket.
@@ -84,8 +82,7 @@ final class BrokerLoop: @unchecked Sendable {
         case .publish(let topic, let payload):
             core.publish(topic: topic, payload: payload, now: now)
         case .judged(let number, let verdict):
-            guard let (connection, credentials) = openConnects.removeValue(forKey: number) else { return }
-            guard number >= firstFresh else { return authenticate(connection, credentials) }
+            guard let connection = openConnects.removeValue(forKey: number) else { return }
             switch verdict {
             case .accepted(let principal, let credential):
                 core.authenticated(connection, as: principal, credential: credential, now: now)
@@ -102,10 +99,8 @@ final class BrokerLoop: @unchecked Sendable {
             completion == .done ? core.committed(ticket, now: now) : core.commitFailed(ticket, now: now)
             tell(ticket, completion)
         case .disconnect(let thing):
-            firstFresh = nextConnect
             core.disconnect(thing: thing, now: now)
         case .disconnectCredential(let credential):
-            firstFresh = nextConnect
             core.disconnect(credential: credential, now: now)
         case .read(let read, let page):
             guard let page else { return readLater(read) }
@@ -205,7 +200,10 @@ final class BrokerLoop: @unchecked Sendable {
     private func carryOut(_ step: BrokerStep) {
         switch step {
         case .authenticate(let connection, let credentials):
-            authenticate(connection, credentials)
+            let number = nextConnect
+            nextConnect += 1
+            openConnects[number] = connection
+            hooks.authenticate(credentials) { self.post(CollectionOfOne(.judged(number, $0))) }
         case .request(let request, let ticket):
             let token = ticket.token
             openAnswers[token] = ticket
@@ -223,13 +221,6 @@ final class BrokerLoop: @unchecked Sendable {
             logger.error("a commit of the MQTT broker failed: clients are let in again when its state is read")
             restore()
         }
-    }
-
-    private func authenticate(_ connection: Connection, _ credentials: Credentials) {
-        let number = nextConnect
-        nextConnect += 1
-        openConnects[number] = (connection, credentials)
-        hooks.authenticate(credentials) { self.post(CollectionOfOne(.judged(number, $0))) }
     }
 
     private func read(_ read: QueueRead) {

@@ -266,4 +266,27 @@ struct RevocationTests {
         let back = stage.client("a", .v5, session: .resume, properties: kept(.v5))
         #expect(back.received() == ["connack 0 true"])
     }
+
+    @Test("who is being judged when rights are taken back is judged once more", arguments: [false, true])
+    func outdated(isDevice: Bool) {
+        var stage = Stage()
+        let client = Client(.v5, now: stage.now)
+        stage.core.opened(client.connection, now: stage.now)
+        var bytes: [UInt8] = []
+        let id: [UInt8] = [0x61]
+        try? PacketEncoder(version: .v5).connect(clientID: id.span, session: .clean, keepAliveSeconds: 0, to: &bytes)
+        stage.send(bytes, from: client)
+        if isDevice {
+            stage.core.disconnect(thing: id, now: stage.now)
+        } else {
+            stage.core.disconnect(credential: "build", now: stage.now)
+        }
+        stage.core.authenticated(client.connection, as: .device(thing: id), now: stage.now)
+        stage.settle()
+        let questions = stage.steps.filter { if case .authenticate = $0 { true } else { false } }
+        #expect(questions.count == 2 && client.received() == [])
+        stage.core.authenticated(client.connection, as: .device(thing: id), now: stage.now)
+        stage.settle()
+        #expect(client.received() == ["connack 0 false"])
+    }
 }
